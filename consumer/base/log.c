@@ -1,0 +1,69 @@
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "text.h"
+
+static _Atomic int log_level = LOG_LEVEL_INFO;
+
+static const char *const names[] = { "error", "warning", "info", "debug" };
+static const int priorities[] = { 3, 4, 6, 7 };   /* syslog(3) */
+
+void log_set_level(enum log_level level)
+{
+    log_level = (int)level;
+}
+
+int log_level_parse(const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return -1;
+}
+
+static size_t scrub(char *out, size_t size, const char *text)
+{
+    size_t n = 0;
+
+    for (; *text && n + 5 < size; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c == 0x7F)
+            n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+        else
+            out[n++] = (char)c;
+    }
+    return n;
+}
+
+void log_line(enum log_level level, const char *subject, const char *fmt, ...)
+{
+    char text[2048], line[4096], when[TIME_TEXT];
+    size_t n;
+    va_list ap;
+    ssize_t ignored;
+
+    if ((int)level > log_level)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (getenv("JOURNAL_STREAM"))
+        n = (size_t)snprintf(line, sizeof(line), "<%d>", priorities[level]);
+    else
+        n = (size_t)snprintf(line, sizeof(line), "%s %s ", time_format(clock_wall_ms(), when), names[level]);
+    if (subject)
+        n += (size_t)snprintf(line + n, sizeof(line) / 2 - n, "%s: ", subject);
+    n += scrub(line + n, sizeof(line) - n - 1, text);
+    line[n++] = '\n';
+    /* One write a line keeps lines of several threads apart; there is nobody to tell if it fails. */
+    ignored = write(STDERR_FILENO, line, n);
+    (void)ignored;
+}

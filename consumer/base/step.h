@@ -1,0 +1,15 @@
+/* Kill points: the durable and outward steps of step.def. Compiled in with -DAXSYNC_STEPS only.
+ *
+ * AXSYNC_STEP_LOG=FILE   appends a step's name to FILE each time it is reached.
+ * AXSYNC_STEP_KILL=N     the N-th step reached (of all, from 1) is the last: SIGKILL. */
+#ifndef BASE_STEP_H
+#define BASE_STEP_H
+
+#ifdef AXSYNC_STEPS
+void step_reached(const char *name);
+#define STEP_POINT(name) step_reached(#name)
+#else
+#define STEP_POINT(name) ((void)0)
+#endif
+
+#endif
