@@ -1,0 +1,590 @@
+#include "pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "mem.h"
+
+/* A row: version u8 = 1, reason u8, kind u8, cause u8, phase u8, flags u8 (FLAG_…), hold u32, place u32,
+ * detected u64, due u64, address (u32 length, bytes). */
+#define ROW_VERSION 1
+#define FLAG_ANSWERED 1
+#define FLAG_COUNTED 2
+#define FLAG_ASKED 4
+#define FLAG_SUSPECT 8
+
+const char *pending_reason_name(enum pending_reason r)
+{
+    switch (r) {
+    case PENDING_UNPROVEN:
+        return "unproven";
+    case PENDING_WAITING:
+        return "waiting";
+    case PENDING_HELD:
+        return "held";
+    case PENDING_REJECTED:
+        return "rejected";
+    case PENDING_APPROVED:
+        return "approved";
+    case PENDING_BLOCKED:
+        return "blocked";
+    }
+    return "unknown";
+}
+
+enum guard_kind pending_guard_kind(const struct pending *p)
+{
+    switch (p->what) {
+    case PENDING_DELETE:
+        return p->kind == OBJECT_GROUP ? GUARD_GROUP_DELETE : GUARD_ACCOUNT_DELETE;
+    case PENDING_RENAME:
+        return GUARD_ACCOUNT_RENAME;
+    case PENDING_CLEAR:
+        break;
+    }
+    return GUARD_CLEAR;
+}
+
+static field_id guard_field(const struct pending *p)
+{
+    return p->what == PENDING_CLEAR ? p->field : FIELD_NONE;
+}
+
+static void put_key(struct buf *b, const uint8_t *uuid, enum pending_what what, field_id field, struct slice alias)
+{
+    buf_add(b, uuid, UUID_BYTES);
+    buf_u8(b, (uint8_t)what);
+    if (field != FIELD_NONE)
+        buf_puts(b, field_name(field));
+    if (alias.len) {
+        buf_u8(b, 0);
+        buf_add_slice(b, alias);
+    }
+}
+
+static void put_row_key(struct buf *b, const struct pending *p)
+{
+    put_key(b, p->uuid, p->what, p->field, p->alias);
+}
+
+static void put_row(struct buf *b, const struct pending *p)
+{
+    buf_u8(b, ROW_VERSION);
+    buf_u8(b, (uint8_t)p->reason);
+    buf_u8(b, (uint8_t)p->kind);
+    buf_u8(b, (uint8_t)p->cause);
+    buf_u8(b, (uint8_t)p->phase);
+    buf_u8(b, (uint8_t)((p->answered ? FLAG_ANSWERED : 0) | (p->counted ? FLAG_COUNTED : 0) |
+                        (p->asked ? FLAG_ASKED : 0) | (p->suspect ? FLAG_SUSPECT : 0)));
+    buf_u32(b, p->hold);
+    buf_u32(b, p->place);
+    buf_u64(b, (uint64_t)p->detected_ms);
+    buf_u64(b, (uint64_t)p->due_ms);
+    buf_bytes(b, p->address);
+}
+
+static bool read_row(struct slice key, struct slice value, struct pending *p, struct arena *a)
+{
+    struct reader r = reader_of(value);
+    const char *nul;
+    uint8_t flags;
+    struct slice address;
+
+    *p = (struct pending){ 0 };
+    if (key.len < UUID_BYTES + 1 || read_u8(&r) != ROW_VERSION)
+        return false;
+    memcpy(p->uuid, key.p, UUID_BYTES);
+    p->what = (enum pending_what)(uint8_t)key.p[UUID_BYTES];
+    key = slice_make(key.p + UUID_BYTES + 1, key.len - UUID_BYTES - 1);
+    nul = key.len ? memchr(key.p, 0, key.len) : NULL;
+    if (nul) {
+        size_t n = (size_t)(nul - key.p);
+
+        p->alias = arena_copy(a, nul + 1, key.len - n - 1);
+        key.len = n;
+    }
+    if (key.len)
+        p->field = field_intern(key);
+    p->reason = (enum pending_reason)read_u8(&r);
+    p->kind = (enum object_kind)read_u8(&r);
+    p->cause = (enum cause)read_u8(&r);
+    p->phase = (enum phase_word)read_u8(&r);
+    flags = read_u8(&r);
+    p->answered = flags & FLAG_ANSWERED;
+    p->counted = flags & FLAG_COUNTED;
+    p->asked = flags & FLAG_ASKED;
+    p->suspect = flags & FLAG_SUSPECT;
+    p->hold = read_u32(&r);
+    p->place = read_u32(&r);
+    p->detected_ms = (int64_t)read_u64(&r);
+    p->due_ms = (int64_t)read_u64(&r);
+    address = read_bytes(&r);
+    p->address = arena_copy(a, address.p, address.len);
+    return !r.bad;
+}
+
+bool pending_get(struct txn *t, const uint8_t *uuid, enum pending_what what, field_id field, struct slice alias,
+                 struct pending *p, struct arena *a)
+{
+    struct buf key = { 0 };
+    struct slice v;
+    bool found;
+
+    put_key(&key, uuid, what, field, alias);
+    found = txn_get(t, TABLE_PENDING, buf_slice(&key), &v) && read_row(buf_slice(&key), v, p, a);
+    buf_free(&key);
+    return found;
+}
+
+/* ---- due ---------------------------------------------------------------------------------------------------- */
+
+static void due_row(struct txn *t, const struct pending *p, bool add)
+{
+    struct buf key = { 0 };
+
+    if (p->due_ms == 0)
+        return;
+    buf_u64(&key, (uint64_t)p->due_ms);
+    put_row_key(&key, p);
+    if (add)
+        txn_put(t, TABLE_DUE, buf_slice(&key), (struct slice){ "", 0 });
+    else
+        txn_del(t, TABLE_DUE, buf_slice(&key));
+    buf_free(&key);
+}
+
+int64_t pending_first_due(struct txn *t)
+{
+    struct walk w;
+    struct slice key, v;
+    struct reader r;
+    int64_t due = -1;
+
+    walk_begin(&w, t, TABLE_DUE);
+    if (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        r = reader_of(key);
+        due = (int64_t)read_u64(&r);
+    }
+    walk_end(&w);
+    return due;
+}
+
+/* ---- the guard's window ------------------------------------------------------------------------------------- */
+
+struct window_count {
+    struct window_count *next;
+    enum guard_kind kind;
+    field_id field;
+    int64_t n;
+};
+
+static struct window_count *window_of(struct store *s, enum guard_kind kind, field_id field)
+{
+    struct window_count *c;
+
+    for (c = s->windows; c; c = c->next)
+        if (c->kind == kind && c->field == field)
+            return c;
+    c = mem_alloc(sizeof(*c));
+    c->kind = kind;
+    c->field = field;
+    c->next = s->windows;
+    s->windows = c;
+    return c;
+}
+
+int64_t window_count(const struct store *s, enum guard_kind kind, field_id field)
+{
+    for (const struct window_count *c = s->windows; c; c = c->next)
+        if (c->kind == kind && c->field == field)
+            return c->n;
+    return 0;
+}
+
+static void window_row(struct store *s, struct txn *t, const struct pending *p, bool add)
+{
+    struct buf key = { 0 };
+    enum guard_kind kind = pending_guard_kind(p);
+    field_id field = guard_field(p);
+    struct slice v;
+    bool there;
+
+    buf_u8(&key, (uint8_t)kind);
+    if (field != FIELD_NONE)
+        buf_puts(&key, field_name(field));
+    buf_u8(&key, 0);
+    buf_u64(&key, (uint64_t)p->detected_ms);
+    put_row_key(&key, p);
+    there = txn_get(t, TABLE_WINDOW, buf_slice(&key), &v);
+    if (add && !there) {
+        txn_put(t, TABLE_WINDOW, buf_slice(&key), (struct slice){ "", 0 });
+        window_of(s, kind, field)->n++;
+    } else if (!add && there) {
+        txn_del(t, TABLE_WINDOW, buf_slice(&key));
+        window_of(s, kind, field)->n--;
+    }
+    buf_free(&key);
+}
+
+/* Kind, field and detected of a row's key. False if it is none of ours. */
+static bool window_key(struct slice key, enum guard_kind *kind, field_id *field, int64_t *detected)
+{
+    const char *nul = key.len > 1 ? memchr(key.p + 1, 0, key.len - 1) : NULL;
+    struct reader r;
+
+    if (nul == NULL)
+        return false;
+    *kind = (enum guard_kind)(uint8_t)key.p[0];
+    *field = nul > key.p + 1 ? field_intern(slice_make(key.p + 1, (size_t)(nul - key.p - 1))) : FIELD_NONE;
+    r = reader_of(slice_make(nul + 1, key.len - (size_t)(nul + 1 - key.p)));
+    *detected = (int64_t)read_u64(&r);
+    return !r.bad;
+}
+
+/* Drops the oldest rows of one kind and field: they stand first. */
+static void expire_one(struct txn *t, struct window_count *c, int64_t before_ms)
+{
+    struct buf prefix = { 0 };
+    struct slice key, v;
+    struct walk w;
+    enum guard_kind kind;
+    field_id field;
+    int64_t detected;
+
+    buf_u8(&prefix, (uint8_t)c->kind);
+    if (c->field != FIELD_NONE)
+        buf_puts(&prefix, field_name(c->field));
+    buf_u8(&prefix, 0);
+    walk_begin(&w, t, TABLE_WINDOW);
+    while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)) &&
+           window_key(key, &kind, &field, &detected) && detected < before_ms) {
+        walk_del(&w);
+        c->n--;
+    }
+    walk_end(&w);
+    buf_free(&prefix);
+}
+
+void window_expire(struct store *s, struct txn *t, int64_t before_ms)
+{
+    for (struct window_count *c = s->windows; c; c = c->next)
+        if (c->n > 0)
+            expire_one(t, c, before_ms);
+}
+
+void window_forget(struct store *s, struct txn *t, struct pending *p)
+{
+    if (p->counted)
+        window_row(s, t, p, false);
+    p->counted = false;
+}
+
+/* ---- holds -------------------------------------------------------------------------------------------------- */
+
+/* A hold: kind u8, rejected u8, since u64, joined u32, count u32, field name and why with u32 lengths. */
+
+static struct slice hold_key(uint32_t id, uint8_t room[4])
+{
+    for (int i = 0; i < 4; i++)
+        room[i] = (uint8_t)(id >> (24 - 8 * i));
+    return slice_make(room, 4);
+}
+
+void hold_put(struct txn *t, const struct hold *h)
+{
+    struct buf b = { 0 };
+    uint8_t room[4];
+
+    buf_u8(&b, (uint8_t)h->kind);
+    buf_u8(&b, h->rejected);
+    buf_u64(&b, (uint64_t)h->since_ms);
+    buf_u32(&b, h->joined);
+    buf_u32(&b, h->count);
+    buf_bytes(&b, h->field != FIELD_NONE ? slice_of(field_name(h->field)) : (struct slice){ "", 0 });
+    buf_bytes(&b, h->why);
+    txn_put(t, TABLE_HOLD, hold_key(h->id, room), buf_slice(&b));
+    buf_free(&b);
+}
+
+static bool read_hold(uint32_t id, struct slice value, struct hold *h, struct arena *a)
+{
+    struct reader r = reader_of(value);
+    struct slice field, why;
+
+    *h = (struct hold){ .id = id };
+    h->kind = (enum guard_kind)read_u8(&r);
+    h->rejected = read_u8(&r) != 0;
+    h->since_ms = (int64_t)read_u64(&r);
+    h->joined = read_u32(&r);
+    h->count = read_u32(&r);
+    field = read_bytes(&r);
+    why = read_bytes(&r);
+    h->field = field.len ? field_intern(field) : FIELD_NONE;
+    h->why = arena_copy(a, why.p, why.len);
+    return !r.bad;
+}
+
+bool hold_get(struct txn *t, uint32_t id, struct hold *h, struct arena *a)
+{
+    uint8_t room[4];
+    struct slice v;
+
+    return txn_get(t, TABLE_HOLD, hold_key(id, room), &v) && read_hold(id, v, h, a);
+}
+
+void hold_remove(struct txn *t, uint32_t id)
+{
+    uint8_t room[4];
+
+    txn_del(t, TABLE_HOLD, hold_key(id, room));
+}
+
+bool hold_next(struct txn *t, uint32_t *id, struct hold *h, struct arena *a)
+{
+    struct slice key, v;
+    struct reader r;
+    struct walk w;
+    uint8_t room[4];
+    bool found = false;
+
+    walk_begin(&w, t, TABLE_HOLD);
+    if (walk_next(&w, hold_key(*id + 1, room), &key, &v)) {
+        r = reader_of(key);
+        *id = read_u32(&r);
+        found = read_hold(*id, v, h, a);
+    }
+    walk_end(&w);
+    return found;
+}
+
+bool hold_find_open(struct txn *t, enum guard_kind kind, field_id field, struct hold *h, struct arena *a)
+{
+    uint32_t id = 0;
+
+    while (hold_next(t, &id, h, a))
+        if (!h->rejected && h->kind == kind && h->field == field)
+            return true;
+    return false;
+}
+
+uint32_t hold_open(struct store *s, struct txn *t, enum guard_kind kind, field_id field, const char *why, uint32_t number)
+{
+    struct hold h = { .id = number, .kind = kind, .field = field, .why = slice_of(why) };
+
+    h.since_ms = clock_wall_ms();
+    if (number > s->hold_high)
+        s->hold_high = number;
+    s->dirty = true;
+    hold_put(t, &h);
+    return number;
+}
+
+/* A row left its hold. */
+static void leave_hold(struct txn *t, uint32_t id)
+{
+    struct arena a = { 0 };
+    struct hold h;
+
+    if (id != 0 && hold_get(t, id, &h, &a)) {
+        if (h.count > 0)
+            h.count--;
+        if (h.count == 0)
+            hold_remove(t, id);
+        else
+            hold_put(t, &h);
+    }
+    arena_free(&a);
+}
+
+static void join_hold(struct txn *t, struct pending *p)
+{
+    struct arena a = { 0 };
+    struct hold h;
+
+    if (hold_get(t, p->hold, &h, &a)) {
+        p->place = ++h.joined;
+        h.count++;
+        hold_put(t, &h);
+    }
+    arena_free(&a);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------- */
+
+static bool unanswered(const struct pending *p)
+{
+    return p->what == PENDING_DELETE && p->reason == PENDING_UNPROVEN && !p->answered;
+}
+
+static void count_row(struct store *s, const struct pending *p, int by)
+{
+    if (unanswered(p))
+        s->pending_unanswered += by;
+    s->pending_by_reason[p->reason & 7] += by;
+}
+
+int64_t pending_count(const struct store *s, enum pending_reason reason)
+{
+    return s->pending_by_reason[reason & 7];
+}
+
+static void forget_row(struct store *s, struct txn *t, const struct pending *old)
+{
+    due_row(t, old, false);
+    count_row(s, old, -1);
+}
+
+void pending_put(struct store *s, struct txn *t, const struct pending *given)
+{
+    struct pending p = *given, old;
+    struct arena a = { 0 };
+    struct buf key = { 0 }, value = { 0 };
+    bool had = pending_get(t, p.uuid, p.what, p.field, p.alias, &old, &a);
+
+    if (had)
+        forget_row(s, t, &old);
+    if (p.hold != 0 && (!had || old.hold != p.hold))
+        join_hold(t, &p);
+    if (had && old.hold != p.hold)
+        leave_hold(t, old.hold);
+    if (had && old.counted && !p.counted)
+        window_row(s, t, &old, false);
+    if (p.counted)
+        window_row(s, t, &p, true);
+    put_row_key(&key, &p);
+    put_row(&value, &p);
+    txn_put(t, TABLE_PENDING, buf_slice(&key), buf_slice(&value));
+    due_row(t, &p, true);
+    count_row(s, &p, 1);
+    buf_free(&key);
+    buf_free(&value);
+    arena_free(&a);
+}
+
+void pending_del(struct store *s, struct txn *t, const struct pending *p, bool keep_window)
+{
+    struct arena a = { 0 };
+    struct pending old;
+    struct buf key = { 0 };
+
+    if (pending_get(t, p->uuid, p->what, p->field, p->alias, &old, &a)) {
+        forget_row(s, t, &old);
+        leave_hold(t, old.hold);
+        if (old.counted && !keep_window)
+            window_row(s, t, &old, false);
+        put_row_key(&key, &old);
+        txn_del(t, TABLE_PENDING, buf_slice(&key));
+        buf_free(&key);
+    }
+    arena_free(&a);
+}
+
+/* Where a walk goes on: the smallest key above `key`. */
+static void set_next(struct buf *next, struct slice key)
+{
+    buf_reset(next);
+    buf_add_slice(next, key);
+    buf_u8(next, 0);
+}
+
+bool pending_next(struct txn *t, const uint8_t *uuid, struct buf *next, struct pending *p, struct arena *a)
+{
+    struct slice prefix = slice_make(uuid, uuid ? UUID_BYTES : 0), key, v;
+    struct walk w;
+    bool found;
+
+    if (next->len == 0 && uuid)
+        buf_add(next, uuid, UUID_BYTES);
+    walk_begin(&w, t, TABLE_PENDING);
+    found = walk_next(&w, buf_slice(next), &key, &v) && slice_has_prefix(key, prefix) && read_row(key, v, p, a);
+    if (found)
+        set_next(next, key);
+    walk_end(&w);
+    return found;
+}
+
+bool pending_due_next(struct txn *t, int64_t now_ms, struct buf *next, struct pending *p, struct arena *a)
+{
+    struct slice key, v, row_key;
+    struct reader r;
+    struct walk w;
+    bool found;
+
+    walk_begin(&w, t, TABLE_DUE);
+    found = walk_next(&w, buf_slice(next), &key, &v);
+    if (found) {
+        r = reader_of(key);
+        found = (int64_t)read_u64(&r) <= now_ms && !r.bad;
+    }
+    if (found) {
+        set_next(next, key);
+        row_key = arena_copy(a, key.p + 8, key.len - 8);
+        found = txn_get(t, TABLE_PENDING, row_key, &v) && read_row(row_key, v, p, a);
+    }
+    walk_end(&w);
+    return found;
+}
+
+size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct pending p;
+    size_t n = 0;
+
+    while (pending_next(t, NULL, &next, &p, &a)) {
+        bool counted = p.counted;
+
+        window_forget(s, t, &p);
+        p.detected_ms += delta_ms;
+        if (p.due_ms != 0)
+            p.due_ms += delta_ms;
+        p.counted = counted;
+        pending_put(s, t, &p);
+        arena_reset(&a);
+        n++;
+    }
+    buf_free(&next);
+    arena_free(&a);
+    return n;
+}
+
+void pending_load(struct store *s, struct txn *t)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct slice key, v;
+    struct pending p;
+    struct walk w;
+
+    pending_unload(s);
+    memset(s->pending_by_reason, 0, sizeof(s->pending_by_reason));
+    s->pending_unanswered = 0;
+    while (pending_next(t, NULL, &next, &p, &a)) {
+        count_row(s, &p, 1);
+        arena_reset(&a);
+    }
+    walk_begin(&w, t, TABLE_WINDOW);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        enum guard_kind kind;
+        field_id field;
+        int64_t detected;
+
+        if (window_key(key, &kind, &field, &detected))
+            window_of(s, kind, field)->n++;
+    }
+    walk_end(&w);
+    buf_free(&next);
+    arena_free(&a);
+}
+
+void pending_unload(struct store *s)
+{
+    while (s->windows) {
+        struct window_count *next = s->windows->next;
+
+        free(s->windows);
+        s->windows = next;
+    }
+}

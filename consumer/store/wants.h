@@ -1,0 +1,31 @@
+/* Who waits for an address, and who could not be mapped at all.
+ *
+ * TABLE_WANT       hash64(address) u64, order u64 → uuid (16), object it would be (object_encode()); the first in order
+ *                  gets the address when it is free. A rename that waits has its pending row as well.
+ * TABLE_WANT_UUID  uuid (16) → key of TABLE_WANT (16): an entry waits for one address at most
+ * TABLE_INVALID    uuid (16) → u32 length and DN, u32 length and reason */
+#ifndef STORE_WANTS_H
+#define STORE_WANTS_H
+
+#include "store.h"
+
+/* The entry wants o->address; what it wanted before is replaced, its place in the queue kept if the address is the
+ * same. */
+void want_put(struct store *s, struct txn *t, const struct object *o);
+/* True if it wanted one. */
+bool want_del(struct txn *t, const uint8_t *uuid);
+/* What it would be; slices are copies in *a. */
+bool want_get(struct txn *t, const uint8_t *uuid, struct object *o, struct arena *a);
+/* The first that wants this address. */
+bool want_first(struct txn *t, struct slice address, struct object *o, struct arena *a);
+/* All, by uuid; start with *next zeroed. */
+bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *a);
+
+void invalid_put(struct txn *t, const uint8_t *uuid, struct slice dn, struct slice reason);
+bool invalid_del(struct txn *t, const uint8_t *uuid);
+/* Slices are copies in *a. */
+bool invalid_get(struct txn *t, const uint8_t *uuid, struct slice *dn, struct slice *reason, struct arena *a);
+bool invalid_next(struct txn *t, struct buf *next, uint8_t *uuid, struct slice *dn, struct slice *reason,
+                  struct arena *a);
+
+#endif
