@@ -60,7 +60,7 @@ void log_line(enum log_level level, const char *subject, const char *fmt, ...)
     else
         n = (size_t)snprintf(line, sizeof(line), "%s %s ", time_format(clock_wall_ms(), when), names[level]);
     if (subject)
-        n += (size_t)snprintf(line + n, sizeof(line) / 2 - n, "%s: ", subject);
+        n += (size_t)snprintf(line + n, sizeof(line) - n, "%.256s: ", subject);
     n += scrub(line + n, sizeof(line) - n - 1, text);
     line[n++] = '\n';
     /* One write a line keeps lines of several threads apart; there is nobody to tell if it fails. */
