@@ -57,8 +57,9 @@ void log_line(enum log_level level, const char *subject, const char *fmt, ...)
     va_end(ap);
     if (getenv("JOURNAL_STREAM"))
         n = (size_t)snprintf(line, sizeof(line), "<%d>", priorities[level]);
-    else
-        n = (size_t)snprintf(line, sizeof(line), "%s %s ", time_format(clock_wall_ms(), when), names[level]);
+    else   /* on a terminal a progress bar may stand in the line: it is wiped first */
+        n = (size_t)snprintf(line, sizeof(line), "%s%s %s ", isatty(STDERR_FILENO) ? "\r\033[K" : "",
+                             time_format(clock_wall_ms(), when), names[level]);
     if (subject)
         n += (size_t)snprintf(line + n, sizeof(line) - n, "%.256s: ", subject);
     n += scrub(line + n, sizeof(line) - n - 1, text);

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long reached;
+static long reached;         /* of all */
+static long reached_named;   /* of the one that AXSYNC_STEP_KILL names */
 
 static void note(const char *path, const char *name)
 {
@@ -28,6 +30,18 @@ static void note(const char *path, const char *name)
     close(fd);
 }
 
+/* Whether this is the step to die at. */
+static bool is_last(const char *name, const char *kill_at)
+{
+    const char *colon = strchr(kill_at, ':');
+
+    if (colon == NULL)
+        return atol(kill_at) == reached;
+    if (strlen(name) != (size_t)(colon - kill_at) || memcmp(name, kill_at, strlen(name)) != 0)
+        return false;
+    return ++reached_named == atol(colon + 1);
+}
+
 void step_reached(const char *name)
 {
     const char *path = getenv("AXSYNC_STEP_LOG");
@@ -37,7 +51,7 @@ void step_reached(const char *name)
     reached++;
     if (path)
         note(path, name);
-    if (kill_at && atol(kill_at) == reached)
+    if (kill_at && is_last(name, kill_at))
         kill(getpid(), SIGKILL);
     pthread_mutex_unlock(&lock);
 }

@@ -9,9 +9,10 @@
 /* Dirty pages are private memory until the commit: so much of an index goes into one transaction. */
 #define INDEX_BYTES_PER_TXN ((size_t)4 << 20)
 
-/* Open addressing; 0 marks a free place, so the hash 0 is kept as 1. */
+/* Open addressing over 32 bits of each hash: a false hit, some hundred in a million, costs one look at the indexes later,
+ * a wider slot costs memory in every load. 0 marks a free place, so the hash 0 is kept as 1. */
 struct hash_set {
-    uint64_t *slots;
+    uint32_t *slots;
     size_t size;   /* a power of two */
     size_t used;
 };
@@ -21,7 +22,7 @@ struct load {
     struct buf scratch;
 };
 
-static size_t slot_of(const struct hash_set *s, uint64_t h)
+static size_t slot_of(const struct hash_set *s, uint32_t h)
 {
     size_t i = (size_t)h & (s->size - 1);
 
@@ -43,9 +44,16 @@ static void set_grow(struct hash_set *s)
     *s = bigger;
 }
 
+static uint32_t narrow(uint64_t h)
+{
+    uint32_t n = (uint32_t)(h >> 32);
+
+    return n ? n : 1;
+}
+
 static bool set_has(const struct hash_set *s, uint64_t h)
 {
-    return s->size && s->slots[slot_of(s, h ? h : 1)] != 0;
+    return s->size && s->slots[slot_of(s, narrow(h))] != 0;
 }
 
 static void set_add(struct hash_set *s, uint64_t h)
@@ -54,10 +62,10 @@ static void set_add(struct hash_set *s, uint64_t h)
 
     if (s->used * 4 >= s->size * 3)
         set_grow(s);
-    i = slot_of(s, h ? h : 1);
+    i = slot_of(s, narrow(h));
     if (s->slots[i] == 0)
         s->used++;
-    s->slots[i] = h ? h : 1;
+    s->slots[i] = narrow(h);
 }
 
 struct load *load_begin(struct store *s, struct txn *t)
@@ -133,14 +141,50 @@ static uint8_t *rows_add(struct rows *r)
     return r->bytes + r->n++ * r->width;
 }
 
-static int compare_24(const void *a, const void *b)
+/* Swaps two rows; width is at most 24. */
+static void swap(uint8_t *a, uint8_t *b, size_t width)
 {
-    return memcmp(a, b, 24);
+    uint8_t t[24];
+
+    memcpy(t, a, width);
+    memcpy(a, b, width);
+    memcpy(b, t, width);
 }
 
-static int compare_16(const void *a, const void *b)
+static void insertion_sort(uint8_t *rows, size_t n, size_t width)
 {
-    return memcmp(a, b, 16);
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = i; k > 0 && memcmp(rows + k * width, rows + (k - 1) * width, width) < 0; k--)
+            swap(rows + k * width, rows + (k - 1) * width, width);
+}
+
+/* Sorts rows by their bytes from `at` on, in place (American flag sort): qsort(3) would take the memory a second time. */
+static void sort(uint8_t *rows, size_t n, size_t width, size_t at)
+{
+    size_t begin[257] = { 0 }, next[256];
+
+    if (n < 32 || at == width) {
+        insertion_sort(rows, n, width);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        begin[rows[i * width + at] + 1]++;
+    for (int b = 0; b < 256; b++) {
+        begin[b + 1] += begin[b];
+        next[b] = begin[b];
+    }
+    for (int b = 0; b < 256; b++)
+        while (next[b] < begin[b + 1]) {
+            uint8_t of = rows[next[b] * width + at];
+
+            if (of == b)
+                next[b]++;
+            else
+                swap(rows + next[b] * width, rows + next[of]++ * width, width);
+        }
+    for (int b = 0; b < 256; b++)
+        if (begin[b + 1] - begin[b] > 1)
+            sort(rows + begin[b] * width, begin[b + 1] - begin[b], width, at + 1);
 }
 
 static void collect_uuid(struct rows *r, object_id id, const struct object *o)
@@ -208,13 +252,13 @@ static int write_rows(struct store *s, const struct rows *r, enum table table, s
 
 static int build_index(struct store *s, enum table table, size_t key_width, size_t width,
                        void (*of)(struct rows *, object_id, const struct object *),
-                       int (*compare)(const void *, const void *), const atomic_bool *cancel, struct err *e)
+                       const atomic_bool *cancel, struct err *e)
 {
     struct rows r = { .width = width };
     int rc = collect(s, &r, of, e);
 
     if (rc == 0) {
-        qsort(r.bytes, r.n, width, compare);
+        sort(r.bytes, r.n, width, 0);
         rc = write_rows(s, &r, table, key_width, cancel, e);
     }
     free(r.bytes);
@@ -226,8 +270,8 @@ int load_build(struct store *s, const atomic_bool *cancel, struct err *e)
 {
     struct txn *t;
 
-    if (build_index(s, TABLE_UUID, UUID_BYTES, UUID_BYTES + 8, collect_uuid, compare_24, cancel, e) != 0 ||
-        build_index(s, TABLE_ADDRESS, 16, 16, collect_addresses, compare_16, cancel, e) != 0)
+    if (build_index(s, TABLE_UUID, UUID_BYTES, UUID_BYTES + 8, collect_uuid, cancel, e) != 0 ||
+        build_index(s, TABLE_ADDRESS, 16, 16, collect_addresses, cancel, e) != 0)
         return -1;
     t = store_begin(s);
     meta_put(t, "loading", NULL, (struct slice){ 0 });

@@ -2,7 +2,7 @@
  * would fall from 1.5 million to 70,000 rows a second when there are a million of them.
  *
  * Everything is durable all the way. The row "loading" of TABLE_META stands while the indexes are missing; whoever
- * opens a store with it calls load_build() first. Two sets of 8-byte hashes in memory catch a uuid or an address that
+ * opens a store with it calls load_build() first. Two sets of 4-byte hashes in memory catch a uuid or an address that
  * comes twice meanwhile; a collision of hashes only sends an entry the slow way. */
 #ifndef STORE_LOAD_H
 #define STORE_LOAD_H

@@ -13,6 +13,8 @@
 #define FLAG_COUNTED 2
 #define FLAG_ASKED 4
 #define FLAG_SUSPECT 8
+#define FLAG_AGAIN 16
+#define FLAG_KEEPS_OLD 32
 
 const char *pending_reason_name(enum pending_reason r)
 {
@@ -76,7 +78,8 @@ static void put_row(struct buf *b, const struct pending *p)
     buf_u8(b, (uint8_t)p->cause);
     buf_u8(b, (uint8_t)p->phase);
     buf_u8(b, (uint8_t)((p->answered ? FLAG_ANSWERED : 0) | (p->counted ? FLAG_COUNTED : 0) |
-                        (p->asked ? FLAG_ASKED : 0) | (p->suspect ? FLAG_SUSPECT : 0)));
+                        (p->asked ? FLAG_ASKED : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
+                        (p->again ? FLAG_AGAIN : 0) | (p->keeps_old ? FLAG_KEEPS_OLD : 0)));
     buf_u32(b, p->hold);
     buf_u32(b, p->place);
     buf_u64(b, (uint64_t)p->detected_ms);
@@ -115,6 +118,8 @@ static bool read_row(struct slice key, struct slice value, struct pending *p, st
     p->counted = flags & FLAG_COUNTED;
     p->asked = flags & FLAG_ASKED;
     p->suspect = flags & FLAG_SUSPECT;
+    p->again = flags & FLAG_AGAIN;
+    p->keeps_old = flags & FLAG_KEEPS_OLD;
     p->hold = read_u32(&r);
     p->place = read_u32(&r);
     p->detected_ms = (int64_t)read_u64(&r);
@@ -243,9 +248,10 @@ static bool window_key(struct slice key, enum guard_kind *kind, field_id *field,
 }
 
 /* Drops the oldest rows of one kind and field: they stand first. */
-static void expire_one(struct txn *t, struct window_count *c, int64_t before_ms)
+static size_t expire_one(struct txn *t, struct window_count *c, int64_t before_ms)
 {
     struct buf prefix = { 0 };
+    size_t n = 0;
     struct slice key, v;
     struct walk w;
     enum guard_kind kind;
@@ -261,16 +267,21 @@ static void expire_one(struct txn *t, struct window_count *c, int64_t before_ms)
            window_key(key, &kind, &field, &detected) && detected < before_ms) {
         walk_del(&w);
         c->n--;
+        n++;
     }
     walk_end(&w);
     buf_free(&prefix);
+    return n;
 }
 
-void window_expire(struct store *s, struct txn *t, int64_t before_ms)
+size_t window_expire(struct store *s, struct txn *t, int64_t before_ms)
 {
+    size_t n = 0;
+
     for (struct window_count *c = s->windows; c; c = c->next)
         if (c->n > 0)
-            expire_one(t, c, before_ms);
+            n += expire_one(t, c, before_ms);
+    return n;
 }
 
 void window_forget(struct store *s, struct txn *t, struct pending *p)
@@ -282,7 +293,7 @@ void window_forget(struct store *s, struct txn *t, struct pending *p)
 
 /* ---- holds -------------------------------------------------------------------------------------------------- */
 
-/* A hold: kind u8, rejected u8, since u64, joined u32, count u32, field name and why with u32 lengths. */
+/* A hold: kind u8, since u64, joined u32, count u32, rejected u32, field name and why with u32 lengths. */
 
 static struct slice hold_key(uint32_t id, uint8_t room[4])
 {
@@ -291,16 +302,16 @@ static struct slice hold_key(uint32_t id, uint8_t room[4])
     return slice_make(room, 4);
 }
 
-void hold_put(struct txn *t, const struct hold *h)
+static void hold_put(struct txn *t, const struct hold *h)
 {
     struct buf b = { 0 };
     uint8_t room[4];
 
     buf_u8(&b, (uint8_t)h->kind);
-    buf_u8(&b, h->rejected);
     buf_u64(&b, (uint64_t)h->since_ms);
     buf_u32(&b, h->joined);
     buf_u32(&b, h->count);
+    buf_u32(&b, h->n_rejected);
     buf_bytes(&b, h->field != FIELD_NONE ? slice_of(field_name(h->field)) : (struct slice){ "", 0 });
     buf_bytes(&b, h->why);
     txn_put(t, TABLE_HOLD, hold_key(h->id, room), buf_slice(&b));
@@ -314,10 +325,11 @@ static bool read_hold(uint32_t id, struct slice value, struct hold *h, struct ar
 
     *h = (struct hold){ .id = id };
     h->kind = (enum guard_kind)read_u8(&r);
-    h->rejected = read_u8(&r) != 0;
     h->since_ms = (int64_t)read_u64(&r);
     h->joined = read_u32(&r);
     h->count = read_u32(&r);
+    h->n_rejected = read_u32(&r);
+    h->rejected = h->count > 0 && h->n_rejected == h->count;
     field = read_bytes(&r);
     why = read_bytes(&r);
     h->field = field.len ? field_intern(field) : FIELD_NONE;
@@ -333,7 +345,7 @@ bool hold_get(struct txn *t, uint32_t id, struct hold *h, struct arena *a)
     return txn_get(t, TABLE_HOLD, hold_key(id, room), &v) && read_hold(id, v, h, a);
 }
 
-void hold_remove(struct txn *t, uint32_t id)
+static void hold_remove(struct txn *t, uint32_t id)
 {
     uint8_t room[4];
 
@@ -381,16 +393,16 @@ uint32_t hold_open(struct store *s, struct txn *t, enum guard_kind kind, field_i
 }
 
 /* A row left its hold. */
-static void leave_hold(struct txn *t, uint32_t id)
+static void leave_hold(struct txn *t, const struct pending *old)
 {
     struct arena a = { 0 };
     struct hold h;
 
-    if (id != 0 && hold_get(t, id, &h, &a)) {
-        if (h.count > 0)
-            h.count--;
+    if (old->hold != 0 && hold_get(t, old->hold, &h, &a)) {
+        h.count--;
+        h.n_rejected -= old->reason == PENDING_REJECTED;
         if (h.count == 0)
-            hold_remove(t, id);
+            hold_remove(t, h.id);
         else
             hold_put(t, &h);
     }
@@ -405,9 +417,41 @@ static void join_hold(struct txn *t, struct pending *p)
     if (hold_get(t, p->hold, &h, &a)) {
         p->place = ++h.joined;
         h.count++;
+        h.n_rejected += p->reason == PENDING_REJECTED;
         hold_put(t, &h);
     }
     arena_free(&a);
+}
+
+/* A row that stays in its hold. */
+static void stay_in_hold(struct txn *t, const struct pending *old, const struct pending *p)
+{
+    struct arena a = { 0 };
+    struct hold h;
+
+    if ((old->reason == PENDING_REJECTED) != (p->reason == PENDING_REJECTED) && hold_get(t, p->hold, &h, &a)) {
+        if (p->reason == PENDING_REJECTED)
+            h.n_rejected++;
+        else
+            h.n_rejected--;
+        hold_put(t, &h);
+    }
+    arena_free(&a);
+}
+
+/* Keeps the hold's numbers when a row is put; *old is what it was, or NULL. */
+static void change_hold(struct txn *t, const struct pending *old, struct pending *p)
+{
+    if (old && old->hold == p->hold) {
+        p->place = old->place;
+        if (p->hold != 0)
+            stay_in_hold(t, old, p);
+        return;
+    }
+    if (p->hold != 0)
+        join_hold(t, p);
+    if (old)
+        leave_hold(t, old);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------------------- */
@@ -440,17 +484,15 @@ void pending_put(struct store *s, struct txn *t, const struct pending *given)
     struct pending p = *given, old;
     struct arena a = { 0 };
     struct buf key = { 0 }, value = { 0 };
-    bool had = pending_get(t, p.uuid, p.what, p.field, p.alias, &old, &a);
+    bool had = pending_get(t, p.uuid, p.what, p.field, p.alias, &old, &a), counts_on;
 
     if (had)
         forget_row(s, t, &old);
-    if (p.hold != 0 && (!had || old.hold != p.hold))
-        join_hold(t, &p);
-    if (had && old.hold != p.hold)
-        leave_hold(t, old.hold);
-    if (had && old.counted && !p.counted)
+    change_hold(t, had ? &old : NULL, &p);
+    counts_on = had && old.counted && p.counted && old.detected_ms == p.detected_ms;
+    if (had && old.counted && !counts_on)
         window_row(s, t, &old, false);
-    if (p.counted)
+    if (p.counted && !counts_on)   /* one that the window has passed is not to come in again */
         window_row(s, t, &p, true);
     put_row_key(&key, &p);
     put_row(&value, &p);
@@ -470,7 +512,7 @@ void pending_del(struct store *s, struct txn *t, const struct pending *p, bool k
 
     if (pending_get(t, p->uuid, p->what, p->field, p->alias, &old, &a)) {
         forget_row(s, t, &old);
-        leave_hold(t, old.hold);
+        leave_hold(t, &old);
         if (old.counted && !keep_window)
             window_row(s, t, &old, false);
         put_row_key(&key, &old);
@@ -526,7 +568,16 @@ bool pending_due_next(struct txn *t, int64_t now_ms, struct buf *next, struct pe
     return found;
 }
 
-size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms)
+static void shift_row(struct store *s, struct txn *t, struct pending *p, int64_t delta_ms)
+{
+    p->detected_ms += delta_ms;
+    if (p->due_ms != 0)
+        p->due_ms += delta_ms;
+    pending_put(s, t, p);
+}
+
+/* Shifts all rows: by delta_ms, or such that each was detected now. */
+static size_t shift_all(struct store *s, struct txn *t, int64_t delta_ms, const int64_t *now_ms)
 {
     struct arena a = { 0 };
     struct buf next = { 0 };
@@ -534,20 +585,23 @@ size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms)
     size_t n = 0;
 
     while (pending_next(t, NULL, &next, &p, &a)) {
-        bool counted = p.counted;
-
-        window_forget(s, t, &p);
-        p.detected_ms += delta_ms;
-        if (p.due_ms != 0)
-            p.due_ms += delta_ms;
-        p.counted = counted;
-        pending_put(s, t, &p);
+        shift_row(s, t, &p, now_ms ? *now_ms - p.detected_ms : delta_ms);
         arena_reset(&a);
         n++;
     }
     buf_free(&next);
     arena_free(&a);
     return n;
+}
+
+size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms)
+{
+    return shift_all(s, t, delta_ms, NULL);
+}
+
+size_t pending_begin_again(struct store *s, struct txn *t, int64_t now_ms)
+{
+    return shift_all(s, t, 0, &now_ms);
 }
 
 void pending_load(struct store *s, struct txn *t)

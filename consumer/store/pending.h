@@ -42,6 +42,8 @@ struct pending {
     bool counted;             /* has a row in TABLE_WINDOW */
     bool asked;               /* deletions: a look-up is under way; due_ms is when to stop believing in it */
     bool suspect;             /* found under suspicion: confirmed, it becomes part of a hold */
+    bool again;               /* deletions: reported again while asked: an answer "in place" may be older than that */
+    bool keeps_old;           /* renames: the old address is to be an alias */
     struct slice address;     /* renames: the wanted address */
 };
 
@@ -49,10 +51,11 @@ struct hold {
     uint32_t id;
     enum guard_kind kind;
     field_id field;           /* clears */
-    bool rejected;
+    bool rejected;            /* all that are in it were: it is open no more */
     int64_t since_ms;
     uint32_t joined;          /* how many have joined it so far */
     uint32_t count;           /* how many are in it now */
+    uint32_t n_rejected;      /* … of which rejected */
     struct slice why;
 };
 
@@ -63,8 +66,8 @@ enum guard_kind pending_guard_kind(const struct pending *p);
 bool pending_get(struct txn *t, const uint8_t *uuid, enum pending_what what, field_id field, struct slice alias,
                  struct pending *p, struct arena *a);
 
-/* Inserts or replaces a row; keeps TABLE_DUE, the counts of its hold, TABLE_WINDOW (by p->counted) and the numbers of
- * *s. A hold that becomes empty and is not rejected is removed. */
+/* Inserts or replaces a row; keeps TABLE_DUE, the numbers of its hold, TABLE_WINDOW (by p->counted) and the numbers of
+ * *s. A hold that becomes empty is removed. */
 void pending_put(struct store *s, struct txn *t, const struct pending *p);
 
 /* Removes a row. keep_window: it was released, the guard goes on counting it. */
@@ -82,12 +85,12 @@ int64_t pending_first_due(struct txn *t);
 
 /* Adds delta to every due_ms and detected_ms. Returns how many. */
 size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms);
+/* Lets every wait begin now. */
+size_t pending_begin_again(struct store *s, struct txn *t, int64_t now_ms);
 
 /* Opens a hold, empty, under this number (holds of all connectors share one series). Returns the number. */
 uint32_t hold_open(struct store *s, struct txn *t, enum guard_kind kind, field_id field, const char *why, uint32_t number);
 bool hold_get(struct txn *t, uint32_t id, struct hold *h, struct arena *a);
-void hold_put(struct txn *t, const struct hold *h);
-void hold_remove(struct txn *t, uint32_t id);
 /* The open (not rejected) hold of a kind and field. */
 bool hold_find_open(struct txn *t, enum guard_kind kind, field_id field, struct hold *h, struct arena *a);
 /* All holds, ascending; start with *id = 0. */
@@ -98,8 +101,8 @@ int64_t pending_count(const struct store *s, enum pending_reason reason);
 
 /* How many of a kind (and field) stand in the window; kept in memory. */
 int64_t window_count(const struct store *s, enum guard_kind kind, field_id field);
-/* Drops what was detected before that moment. */
-void window_expire(struct store *s, struct txn *t, int64_t before_ms);
+/* Drops what was detected before that moment. Returns how many. */
+size_t window_expire(struct store *s, struct txn *t, int64_t before_ms);
 /* Drops one, when it is approved. */
 void window_forget(struct store *s, struct txn *t, struct pending *p);
 

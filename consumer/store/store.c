@@ -11,9 +11,10 @@
 
 /* The row "state": tags of one byte, each followed by a value of 8 bytes, the field count by its name as well.
  *   01 next_seq   02 next_oid   03 hold_high   04 wall_ms   05 accounts   06 groups   07 orphans
+ *   09 last_change_ms
  *   08 u32 length, name of a field, count of objects that have it                                        */
 enum state_tag {
-    TAG_SEQ = 1, TAG_OID, TAG_HOLD, TAG_WALL, TAG_ACCOUNTS, TAG_GROUPS, TAG_ORPHANS, TAG_FIELD
+    TAG_SEQ = 1, TAG_OID, TAG_HOLD, TAG_WALL, TAG_ACCOUNTS, TAG_GROUPS, TAG_ORPHANS, TAG_FIELD, TAG_CHANGE
 };
 
 static struct slice meta_key(const char *name, const char *of, char *room, size_t size)
@@ -59,6 +60,7 @@ static void write_state(struct store *s, struct txn *t)
     put_number(&b, TAG_ACCOUNTS, s->objects[OBJECT_ACCOUNT]);
     put_number(&b, TAG_GROUPS, s->objects[OBJECT_GROUP]);
     put_number(&b, TAG_ORPHANS, s->orphans);
+    put_number(&b, TAG_CHANGE, s->last_change_ms);
     for (field_id f = 1; f < STORE_FIELDS; f++) {
         if (s->with_field[f] == 0)
             continue;
@@ -97,6 +99,9 @@ static void read_state(struct store *s, struct slice value)
         case TAG_ORPHANS:
             s->orphans = (int64_t)read_u64(&r);
             break;
+        case TAG_CHANGE:
+            s->last_change_ms = (int64_t)read_u64(&r);
+            break;
         case TAG_FIELD: {
             field_id f = field_intern(read_bytes(&r));
             int64_t n = (int64_t)read_u64(&r);
@@ -130,7 +135,7 @@ static int load_numbers(struct store *s, struct err *e)
 
     s->next_seq = s->next_oid = 1;
     s->hold_high = 0;
-    s->wall_ms = 0;
+    s->wall_ms = s->last_change_ms = 0;
     s->objects[OBJECT_ACCOUNT] = s->objects[OBJECT_GROUP] = s->orphans = 0;
     memset(s->with_field, 0, sizeof(s->with_field));
     if (meta_get(t, "state", NULL, &v))

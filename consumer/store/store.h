@@ -30,6 +30,7 @@ struct store {
     uint64_t next_oid;
     uint32_t hold_high;              /* the highest hold number given by this connector */
     int64_t wall_ms;                 /* wall clock at the last commit that wrote it */
+    int64_t last_change_ms;          /* wall clock of the newest action; 0: none yet */
     int64_t objects[OBJECT_KINDS];   /* mirrored and orphans */
     int64_t orphans;
     int64_t with_field[STORE_FIELDS];

@@ -1,0 +1,249 @@
+#include "audit.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "objects.h"
+#include "pending.h"
+#include "queue.h"
+#include "wants.h"
+
+/* What the rows say, to be compared with the numbers. */
+struct sums {
+    int64_t objects[OBJECT_KINDS], orphans, with_field[STORE_FIELDS];
+    uint64_t addresses;   /* rows that TABLE_ADDRESS must have */
+};
+
+static void check_address(struct txn *t, struct slice address, object_id id)
+{
+    uint8_t key[16];
+    struct slice v;
+
+    objects_address_key(hash64(address), id, key);
+    cr_assert(txn_get(t, TABLE_ADDRESS, slice_make(key, sizeof(key)), &v), "%.*s is not in the index",
+              SLICE_ARG(address));
+}
+
+static void add_object(struct sums *sums, struct txn *t, object_id id, const struct object *o)
+{
+    cr_assert_eq(objects_find(t, o->uuid, NULL), id, "the uuid's row names another object than %llu",
+                 (unsigned long long)id);
+    check_address(t, o->address, id);
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        check_address(t, o->aliases[i], id);
+    sums->addresses += 1 + o->n_aliases;
+    if (o->state == OBJECT_GONE)
+        return;
+    sums->objects[o->kind]++;
+    sums->orphans += o->state == OBJECT_ORPHAN;
+    for (uint32_t i = 0; i < o->n_fields; i++)
+        if (o->fields[i].field < STORE_FIELDS)
+            sums->with_field[o->fields[i].field]++;
+    sums->with_field[FIELD_ALIASES] += o->n_aliases > 0;
+}
+
+static void audit_objects(struct store *s, struct txn *t)
+{
+    static struct sums sums;
+    struct arena a = { 0 };
+    struct slice key, v;
+    struct object o;
+    struct walk w;
+
+    sums = (struct sums){ 0 };
+    walk_begin(&w, t, TABLE_OBJECT);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        cr_assert_eq(object_decode(v, &o, &a), 0);
+        cr_assert_lt(objects_id_of(key), s->next_oid);
+        add_object(&sums, t, objects_id_of(key), &o);
+        arena_reset(&a);
+    }
+    walk_end(&w);
+    arena_free(&a);
+    cr_assert_eq(txn_count(t, TABLE_UUID), txn_count(t, TABLE_OBJECT));
+    cr_assert_eq(txn_count(t, TABLE_ADDRESS), sums.addresses);
+    for (int kind = 0; kind < OBJECT_KINDS; kind++)
+        cr_assert_eq(s->objects[kind], sums.objects[kind], "%s: counted %lld, there are %lld",
+                     object_kind_name((enum object_kind)kind), (long long)s->objects[kind],
+                     (long long)sums.objects[kind]);
+    cr_assert_eq(s->orphans, sums.orphans);
+    for (field_id f = 0; f < STORE_FIELDS; f++)
+        cr_assert_eq(s->with_field[f], sums.with_field[f], "%s: counted %lld, there are %lld", field_name(f),
+                     (long long)s->with_field[f], (long long)sums.with_field[f]);
+}
+
+static void put_pending_key(struct buf *key, const struct pending *p)
+{
+    buf_add(key, p->uuid, UUID_BYTES);
+    buf_u8(key, (uint8_t)p->what);
+    if (p->field != FIELD_NONE)
+        buf_puts(key, field_name(p->field));
+    if (p->alias.len) {
+        buf_u8(key, 0);
+        buf_add_slice(key, p->alias);
+    }
+}
+
+static void check_due(struct txn *t, const struct pending *p)
+{
+    struct buf key = { 0 };
+    struct slice v;
+
+    buf_u64(&key, (uint64_t)p->due_ms);
+    put_pending_key(&key, p);
+    cr_assert(txn_get(t, TABLE_DUE, buf_slice(&key), &v), "a row is due, and TABLE_DUE does not have it");
+    buf_free(&key);
+}
+
+/* Rows of a hold, and how many of them were rejected. */
+static uint32_t rows_of_hold(struct txn *t, uint32_t id, uint32_t *rejected)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct pending p;
+    uint32_t n = 0;
+
+    *rejected = 0;
+    while (pending_next(t, NULL, &next, &p, &a)) {
+        n += p.hold == id;
+        *rejected += p.hold == id && p.reason == PENDING_REJECTED;
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
+    return n;
+}
+
+static void audit_holds(struct store *s, struct txn *t)
+{
+    struct arena a = { 0 };
+    struct hold h;
+    uint32_t id = 0, rejected;
+
+    while (hold_next(t, &id, &h, &a)) {
+        cr_assert_eq(h.count, rows_of_hold(t, id, &rejected), "hold %u says %u", id, h.count);
+        cr_assert_gt(h.count, 0u, "hold %u is empty", id);
+        cr_assert_leq(h.count, h.joined);
+        cr_assert_leq(id, s->hold_high);
+        cr_assert_eq(h.rejected, rejected == h.count, "hold %u: %u of %u are rejected, and it is listed as %s", id,
+                     rejected, h.count, h.rejected ? "rejected" : "open");
+    }
+    arena_free(&a);
+}
+
+static void audit_pending(struct store *s, struct txn *t)
+{
+    int64_t by_reason[8] = { 0 }, unanswered = 0;
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct pending p;
+    struct hold h;
+    uint64_t due = 0;
+
+    while (pending_next(t, NULL, &next, &p, &a)) {
+        by_reason[p.reason]++;
+        unanswered += p.what == PENDING_DELETE && p.reason == PENDING_UNPROVEN && !p.answered;
+        cr_assert_neq(objects_find(t, p.uuid, NULL), 0, "pending of an object that is not there");
+        if (p.due_ms) {
+            check_due(t, &p);
+            due++;
+        }
+        if (p.hold)
+            cr_assert(hold_get(t, p.hold, &h, &a), "hold %u is not there", p.hold);
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
+    cr_assert_eq(txn_count(t, TABLE_DUE), due);
+    cr_assert_eq(s->pending_unanswered, unanswered);
+    for (int i = 1; i < 8; i++)
+        cr_assert_eq(pending_count(s, (enum pending_reason)i), by_reason[i], "%s: counted %lld, there are %lld",
+                     pending_reason_name((enum pending_reason)i), (long long)s->pending_by_reason[i],
+                     (long long)by_reason[i]);
+}
+
+static int64_t rows_of_window(struct txn *t, enum guard_kind kind, field_id field)
+{
+    struct buf prefix = { 0 };
+    struct slice key, v;
+    struct walk w;
+    int64_t n = 0;
+
+    buf_u8(&prefix, (uint8_t)kind);
+    if (field != FIELD_NONE)
+        buf_puts(&prefix, field_name(field));
+    buf_u8(&prefix, 0);
+    walk_begin(&w, t, TABLE_WINDOW);
+    while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)))
+        n++;
+    walk_end(&w);
+    buf_free(&prefix);
+    return n;
+}
+
+/* Fields of the configuration's own have numbers above FIELD_KNOWN: no test here clears one. */
+static void audit_window(struct store *s, struct txn *t)
+{
+    int64_t all = 0;
+
+    for (int kind = 0; kind < GUARD_KINDS; kind++)
+        for (field_id f = FIELD_NONE; f <= FIELD_KNOWN; f++) {
+            int64_t rows = f == FIELD_NONE || field_is_known(f) ? rows_of_window(t, (enum guard_kind)kind, f) : 0;
+
+            cr_assert_eq(window_count(s, (enum guard_kind)kind, f), rows, "%s %s: counted %lld, there are %lld",
+                         guard_kind_name((enum guard_kind)kind), field_name(f),
+                         (long long)window_count(s, (enum guard_kind)kind, f), (long long)rows);
+            all += rows;
+        }
+    cr_assert_eq((uint64_t)all, txn_count(t, TABLE_WINDOW));
+}
+
+static void audit_wants(struct txn *t)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct object o;
+    uint64_t n = 0;
+
+    while (want_next(t, &next, &o, &a)) {
+        n++;
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
+    cr_assert_eq(txn_count(t, TABLE_WANT_UUID), n);
+    cr_assert_eq(txn_count(t, TABLE_WANT), n);
+}
+
+static void audit_queue(struct store *s, struct txn *t)
+{
+    struct slice key, v;
+    struct walk w;
+    uint64_t seq = 0;
+
+    walk_begin(&w, t, TABLE_QUEUE);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        uint64_t at = objects_id_of(key);
+
+        cr_assert(seq == 0 || at == seq + 1, "seq %llu follows %llu", (unsigned long long)at, (unsigned long long)seq);
+        cr_assert_eq(action_line_seq(v), at);
+        seq = at;
+    }
+    walk_end(&w);
+    cr_assert(seq == 0 || seq == queue_last(s));
+    cr_assert_eq(queue_last_stored(t), queue_last(s));
+}
+
+void audit_store(struct store *s)
+{
+    struct txn *t = txn_begin(s->db, DB_READ);
+    struct err e;
+
+    audit_objects(s, t);
+    audit_pending(s, t);
+    audit_holds(s, t);
+    audit_window(s, t);
+    audit_wants(t);
+    audit_queue(s, t);
+    cr_assert_eq(txn_commit(&t, &e), 0, "%s", e.text);
+}
