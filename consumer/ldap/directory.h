@@ -1,0 +1,64 @@
+/* The second connection to the directory: plain searches whose entries come one by one. Blocks; used by probe.c's thread only. */
+#ifndef LDAP_DIRECTORY_H
+#define LDAP_DIRECTORY_H
+
+#include "source.h"
+#include "worker.h"
+
+/* An entry that is known to be there, of which a look-up by entryUUID can prove that it works. */
+struct anchor {
+    bool known;
+    uint8_t uuid[UUID_BYTES];
+};
+
+struct directory {
+    const struct source_settings *settings;
+    struct worker *worker;      /* when it is asked to end, a search ends with LDAP_USER_CANCELLED */
+    LDAP *ld;                   /* NULL: not connected */
+    size_t uri;                 /* connected to */
+    struct arena memory;        /* of what was learnt on this connection: */
+    size_t n_contexts;
+    struct slice *contexts;     /* namingContexts of the root DSE */
+    struct anchor *anchors;     /* one a search of the source */
+};
+
+/* A search. */
+struct reading {
+    const char *base;
+    int scope;
+    const char *filter;
+    char **attrs;
+    bool with_referrals;        /* referral objects are entries like others (ManageDsaIT, RFC 3296), so that none hides a subtree */
+    int timeout_s;              /* 0: as long as it takes */
+    /* Where the next entry goes; then the entry, without its uuid. False: no more, the reader is gone. */
+    struct arena *(*memory)(void *ctx);
+    bool (*row)(void *ctx, struct entry *entry);
+    void *ctx;
+    bool referred;              /* out: a SearchResultReference came, so something may be elsewhere */
+};
+
+void directory_init(struct directory *d, const struct source_settings *settings, struct worker *worker);
+void directory_close(struct directory *d);
+
+/* Connects to a server of the settings, unless that connection stands already, and reads its naming contexts. *fresh: it is new.
+ * 0, or an LDAP result code with *e. */
+int directory_connect(struct directory *d, size_t uri, bool *fresh, struct err *e);
+
+/* Runs a search to its end. The LDAP result code, or a negative one of libldap's; if it is not LDAP_SUCCESS, *e says more. After
+ * a negative one the connection is closed. */
+int directory_search(struct directory *d, struct reading *r, struct err *e);
+
+/* The naming context that a DN lies in; p is NULL if the server names none. Compared without regard to case and to spaces. */
+struct slice directory_context(const struct directory *d, const char *dn);
+
+/* The anchor of a search in its naming context. LDAP_SUCCESS; LDAP_NO_SUCH_ATTRIBUTE if nobody's entryUUID can be read; or as
+ * directory_search(). */
+int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor, struct err *e);
+
+/* Reads contextCSN of a search's naming context into *a. 0 with *n values, none if there is none or it may not be read. */
+int directory_csns(struct directory *d, unsigned search, struct arena *a, struct slice **csns, uint32_t *n, struct err *e);
+
+/* The entryUUID attribute of an entry. False if it is not there, or none. */
+bool directory_uuid(const struct entry *entry, uint8_t uuid[UUID_BYTES]);
+
+#endif

@@ -1,0 +1,418 @@
+#include "probe.h"
+
+#include <stdlib.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "directory.h"
+#include "lookup.h"
+#include "worker.h"
+
+struct request {
+    struct request *next;
+    uint32_t token;
+    unsigned search;
+    size_t uri;
+    bool list;
+    uint8_t *uuids;              /* n × UUID_BYTES, owned */
+    size_t n;
+};
+
+struct probe {
+    struct worker worker;
+    const struct probe_settings *settings;
+    const struct source_hooks *hooks;
+    struct directory directory;
+    struct sync_batch *batch;
+    bool reader_gone;
+    atomic_size_t uri;           /* whom the watchdog asks */
+    int64_t watch_ms;            /* when it asks next; -1: never */
+    pthread_mutex_t lock;
+    struct request *first, **last;   /* the queue; under lock */
+};
+
+/* ---- Answers ---- */
+
+static void deliver(struct probe *p)
+{
+    struct sync_batch *batch = p->batch;
+
+    p->batch = NULL;
+    if (worker_stopping(&p->worker))
+        p->reader_gone = true;
+    if (batch && batch->count > 0 && !p->reader_gone)
+        p->reader_gone = !p->hooks->deliver(p->hooks->ctx, batch);
+    else
+        sync_batch_free(&batch);
+}
+
+/* Memory for the next answer; hands a full batch on, or drops what rows that nobody wants have left in it. */
+static struct arena *answer_memory(struct probe *p)
+{
+    if (p->batch && p->batch->arena.used > SYNC_BATCH_BYTES)
+        deliver(p);
+    if (p->batch == NULL)
+        p->batch = sync_batch_new();
+    return &p->batch->arena;
+}
+
+static struct sync_msg *answer(struct probe *p, enum sync_type type, const struct request *r)
+{
+    struct sync_msg *m;
+
+    if (p->batch == NULL)
+        p->batch = sync_batch_new();
+    m = sync_batch_add(p->batch, type);
+    m->token = r->token;
+    m->search = r->search;
+    m->received_ms = clock_mono_ms();
+    return m;
+}
+
+static void set_text(struct probe *p, struct sync_msg *m, const char *text)
+{
+    m->text = arena_copy(&p->batch->arena, text, strlen(text));
+}
+
+/* ---- Rows ---- */
+
+/* What the rows of a request's searches are for. */
+struct job {
+    struct probe *probe;
+    const struct request *request;
+    struct lookup lookup;
+    enum lookup_outcome outcome;   /* of what a row shows */
+    struct anchor anchor;
+    bool anchor_seen;
+    bool nameless;                 /* an entry came without a readable entryUUID */
+};
+
+static struct arena *job_memory(void *ctx)
+{
+    return answer_memory(((struct job *)ctx)->probe);
+}
+
+static bool lookup_row(void *ctx, struct entry *entry)
+{
+    struct job *job = ctx;
+    struct sync_msg *m;
+
+    if (!directory_uuid(entry, entry->uuid))
+        return !job->probe->reader_gone;
+    if (memcmp(entry->uuid, job->anchor.uuid, UUID_BYTES) == 0)
+        job->anchor_seen = true;
+    if (lookup_answer(&job->lookup, entry->uuid)) {
+        m = answer(job->probe, SYNC_LOOKUP, job->request);
+        m->outcome = job->outcome;
+        m->entry = entry;
+    }
+    return !job->probe->reader_gone;
+}
+
+static bool list_row(void *ctx, struct entry *entry)
+{
+    struct job *job = ctx;
+
+    if (directory_uuid(entry, entry->uuid))
+        answer(job->probe, SYNC_LISTED, job->request)->entry = entry;
+    else
+        job->nameless = true;
+    return !job->probe->reader_gone;
+}
+
+/* ---- Looking up ---- */
+
+static const struct search_spec *spec_of(const struct job *job)
+{
+    return &job->probe->settings->source->specs[job->request->search];
+}
+
+static int look_in_place(struct job *job, struct err *e)
+{
+    const struct search_spec *spec = spec_of(job);
+    char *filter = lookup_filter(&job->lookup, spec->filter, NULL);
+    char **attrs = lookup_attrs(spec->attrs);
+    struct reading r = { .base = spec->base, .scope = spec->scope, .filter = filter, .attrs = attrs,
+                         .memory = job_memory, .row = lookup_row, .ctx = job };
+    int rc;
+
+    job->outcome = LOOKUP_IN_PLACE;
+    rc = directory_search(&job->probe->directory, &r, e);
+    free(filter);
+    free(attrs);
+    return rc;
+}
+
+/* In the whole naming context, without the filter of the search; but with the anchor, which proves that the look-up works. */
+static int look_anywhere(struct job *job, struct err *e)
+{
+    static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
+    const char *context = directory_context(&job->probe->directory, spec_of(job)->base).p;
+    char *filter = lookup_filter(&job->lookup, NULL, job->anchor.uuid);
+    struct reading r = { .base = context, .scope = LDAP_SCOPE_SUBTREE, .filter = filter, .attrs = (char **)attrs,
+                         .with_referrals = true, .memory = job_memory, .row = lookup_row, .ctx = job };
+    int rc;
+
+    job->outcome = LOOKUP_LEFT;
+    job->anchor_seen = false;
+    rc = directory_search(&job->probe->directory, &r, e);
+    free(filter);
+    if (rc != LDAP_SUCCESS)
+        return rc;
+    if (r.referred) {
+        err_set(e, ERR_UNAVAILABLE, "%s: a part of it lies on another server, and referrals are not followed", context);
+        return LDAP_REFERRAL;
+    }
+    if (job->anchor_seen)
+        return LDAP_SUCCESS;
+    err_set(e, ERR_UNAVAILABLE, "%s: a look-up by entryUUID does not even find the base: give the bind DN the right to read and search "
+                                "entryUUID", context);
+    return LDAP_INSUFFICIENT_ACCESS;
+}
+
+/* All that is still without an answer in the part under way. */
+static void answer_rest(struct job *job, enum lookup_outcome outcome, const char *text)
+{
+    const uint8_t *uuid;
+
+    while ((uuid = lookup_next_open(&job->lookup)) != NULL) {
+        struct arena *a = job_memory(job);
+        struct sync_msg *m = answer(job->probe, SYNC_LOOKUP, job->request);
+
+        m->entry = arena_alloc(a, sizeof(*m->entry));
+        memcpy(m->entry->uuid, uuid, UUID_BYTES);
+        m->outcome = outcome;
+        if (text)
+            set_text(job->probe, m, text);
+    }
+}
+
+/* One part of the UUIDs: in place, then anywhere, and what is not found at all is deleted. */
+static int look_up_part(struct job *job, struct err *e)
+{
+    const char *base = spec_of(job)->base;
+    int rc = look_in_place(job, e);
+
+    if (rc != LDAP_SUCCESS || lookup_is_answered(&job->lookup))
+        return rc;
+    if (directory_context(&job->probe->directory, base).p == NULL) {
+        err_set(e, ERR_UNAVAILABLE, "%s: the server's root DSE names no naming context for it, so nothing proves that an entry is gone",
+                base);
+        return LDAP_NO_SUCH_OBJECT;
+    }
+    rc = look_anywhere(job, e);
+    if (rc == LDAP_SUCCESS)
+        answer_rest(job, LOOKUP_DELETED, NULL);
+    return rc;
+}
+
+static int look_up(struct job *job, struct err *e)
+{
+    const struct request *r = job->request;
+    int rc = directory_anchor(&job->probe->directory, r->search, &job->anchor, e);
+
+    while (rc == LDAP_SUCCESS && lookup_part(&job->lookup))
+        rc = look_up_part(job, e);
+    return rc;
+}
+
+/* ---- Listing ---- */
+
+static int list(struct job *job, struct err *e)
+{
+    static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
+    const struct search_spec *spec = spec_of(job);
+    struct reading r = { .base = spec->base, .scope = spec->scope, .filter = spec->filter, .attrs = (char **)attrs,
+                         .memory = job_memory, .row = list_row, .ctx = job };
+    int rc = directory_search(&job->probe->directory, &r, e);
+
+    if (rc != LDAP_SUCCESS || !job->nameless)
+        return rc;
+    err_set(e, ERR_UNAVAILABLE, "%s: entries came without entryUUID: give the bind DN the right to read it", spec->base);
+    return LDAP_NO_SUCH_ATTRIBUTE;
+}
+
+/* ---- Requests ---- */
+
+/* contextCSN, which is read first on the same connection. */
+static int tell_context(struct probe *p, const struct request *r, struct err *e)
+{
+    struct arena *a = answer_memory(p);
+    const char *uri = p->settings->source->conn.uris[r->uri];
+    struct slice *csns;
+    struct sync_msg *m;
+    uint32_t n;
+    int rc = directory_csns(&p->directory, r->search, a, &csns, &n, e);
+
+    if (rc != LDAP_SUCCESS)
+        return rc;
+    m = answer(p, SYNC_CONTEXT, r);
+    m->csns = csns;
+    m->n_csns = n;
+    m->uri = arena_copy(a, uri, strlen(uri));
+    return LDAP_SUCCESS;
+}
+
+/* Connects and tells the context. A connection that stood idle may have died unnoticed: then once more on a new one. */
+static int begin(struct probe *p, const struct request *r, struct err *e)
+{
+    bool fresh;
+
+    for (;;) {
+        int rc = directory_connect(&p->directory, r->uri, &fresh, e);
+
+        if (rc == LDAP_SUCCESS)
+            rc = tell_context(p, r, e);
+        if (rc != LDAP_SERVER_DOWN || fresh)
+            return rc;
+    }
+}
+
+static void serve(struct probe *p, const struct request *r)
+{
+    struct job job = { .probe = p, .request = r };
+    struct err e = { 0 };
+    struct sync_msg *m;
+    int rc;
+
+    lookup_init(&job.lookup, r->uuids, r->n);
+    rc = begin(p, r, &e);
+    if (rc == LDAP_SUCCESS)
+        rc = r->list ? list(&job, &e) : look_up(&job, &e);
+    if (rc == LDAP_SUCCESS)
+        err_clear(&e);
+    lookup_all(&job.lookup);
+    answer_rest(&job, LOOKUP_UNPROVEN, e.text);
+    m = answer(p, SYNC_PROBE_END, r);
+    m->rc = rc;
+    set_text(p, m, e.text);
+    lookup_free(&job.lookup);
+    deliver(p);
+}
+
+/* ---- Watchdog ---- */
+
+static void watch(struct probe *p)
+{
+    struct request r = { .uri = atomic_load(&p->uri) };
+    struct err e = { 0 };
+
+    if (begin(p, &r, &e) != LDAP_SUCCESS && !worker_stopping(&p->worker)) {
+        directory_close(&p->directory);
+        set_text(p, answer(p, SYNC_SILENT, &r), e.text);
+    }
+    deliver(p);
+}
+
+static void set_watch(struct probe *p)
+{
+    p->watch_ms = p->settings->watchdog_s > 0 ? clock_mono_ms() + (int64_t)p->settings->watchdog_s * 1000 : -1;
+}
+
+/* ---- The thread ---- */
+
+static struct request *take_request(struct probe *p)
+{
+    struct request *r;
+
+    pthread_mutex_lock(&p->lock);
+    r = p->first;
+    if (r) {
+        p->first = r->next;
+        if (p->first == NULL)
+            p->last = &p->first;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return r;
+}
+
+static void free_request(struct request *r)
+{
+    free(r->uuids);
+    free(r);
+}
+
+static void *probe_thread(void *arg)
+{
+    struct probe *p = arg;
+
+    set_watch(p);
+    while (!worker_stopping(&p->worker) && !p->reader_gone) {
+        struct request *r = take_request(p);
+
+        if (r) {
+            serve(p, r);
+            free_request(r);
+        } else if (p->watch_ms >= 0 && clock_mono_ms() >= p->watch_ms) {
+            watch(p);
+            set_watch(p);
+        } else {
+            worker_wait(&p->worker, -1, p->watch_ms);
+        }
+    }
+    directory_close(&p->directory);
+    return NULL;
+}
+
+struct probe *probe_start(const struct probe_settings *settings, const struct source_hooks *hooks)
+{
+    struct probe *p = mem_alloc(sizeof(*p));
+
+    p->settings = settings;
+    p->hooks = hooks;
+    p->last = &p->first;
+    pthread_mutex_init(&p->lock, NULL);
+    directory_init(&p->directory, settings->source, &p->worker);
+    worker_start(&p->worker, probe_thread, p);
+    return p;
+}
+
+static void enqueue(struct probe *p, struct request *r)
+{
+    atomic_store(&p->uri, r->uri);
+    pthread_mutex_lock(&p->lock);
+    *p->last = r;
+    p->last = &r->next;
+    pthread_mutex_unlock(&p->lock);
+    worker_wake(&p->worker);
+}
+
+void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, const uint8_t *uuids, size_t n)
+{
+    struct request *r = mem_alloc(sizeof(*r));
+
+    *r = (struct request){ .token = token, .search = search, .uri = uri, .n = n };
+    r->uuids = mem_alloc(n * UUID_BYTES);
+    if (n > 0)
+        memcpy(r->uuids, uuids, n * UUID_BYTES);
+    enqueue(p, r);
+}
+
+void probe_list(struct probe *p, uint32_t token, unsigned search, size_t uri)
+{
+    struct request *r = mem_alloc(sizeof(*r));
+
+    *r = (struct request){ .token = token, .search = search, .uri = uri, .list = true };
+    enqueue(p, r);
+}
+
+void probe_set_uri(struct probe *p, size_t uri)
+{
+    atomic_store(&p->uri, uri);
+}
+
+bool probe_stop(struct probe **p, int wait_ms)
+{
+    struct probe *gone = *p;
+    struct request *r;
+
+    *p = NULL;
+    if (!worker_stop(&gone->worker, wait_ms))
+        return false;
+    while ((r = take_request(gone)) != NULL)
+        free_request(r);
+    sync_batch_free(&gone->batch);
+    pthread_mutex_destroy(&gone->lock);
+    free(gone);
+    return true;
+}

@@ -1,0 +1,53 @@
+/* One session of a source: the sync searches on one connection, from the requests to the last message. */
+#ifndef LDAP_SESSION_H
+#define LDAP_SESSION_H
+
+#include "phase.h"
+#include "source.h"
+
+/* One search of a session. */
+struct search {
+    int msgid;
+    struct phase_state state;
+    bool complete;            /* its refresh is */
+    bool failed;              /* its result was other than success */
+    bool start_empty;         /* over sessions: e-syncRefreshRequired came, and no refresh has been completed since */
+};
+
+/* How things stand after a message. */
+enum session_step {
+    SESSION_GOES_ON,
+    SESSION_GONE,             /* the connection is lost or was dropped: *e says why */
+    SESSION_RESTART,          /* a search must begin anew with an empty cookie, at once */
+    SESSION_READER_GONE       /* hooks->deliver() said so */
+};
+
+struct session {
+    const struct source_settings *settings;
+    const struct source_hooks *hooks;
+    struct search *searches;  /* settings->n_specs */
+    struct sync_batch *batch; /* what was not delivered yet; NULL: nothing */
+    LDAP *ld;
+    const char *uri;
+    uint32_t number;          /* of this session, from 1 */
+    struct err failure;       /* of the first search that ended with a result other than success; class ERR_NONE: none has */
+};
+
+void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks);
+void session_free(struct session *s);
+
+/* Sends all searches on ld, which stays the caller's, and delivers their SYNC_BEGIN. Then as session_drain(). */
+enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, struct err *e);
+
+/* Takes and delivers all messages that are there, without waiting for more; leaves off when stop says so. */
+enum session_step session_drain(struct session *s, bool (*stop)(void *), void *arg, struct err *e);
+
+/* Tells the end of a session: SYNC_LOST with text, if any search was not over. False: the reader is gone. */
+bool session_end(struct session *s, const char *text);
+
+/* Whether every search's refresh is complete; every search is over; any search is still in its refresh. */
+bool session_complete(const struct session *s);
+bool session_over(const struct session *s);
+bool session_refreshing(const struct session *s);
+
+#endif

@@ -1,0 +1,277 @@
+#include "source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "session.h"
+#include "worker.h"
+
+/* The life of the thread:
+ *
+ *      CONNECTING ──▶ REFRESHING ──all complete──▶ INSYNC
+ *          ▲               │                          │
+ *          │               ▼ lost, dropped            ▼ lost; refreshOnly: idle until a restart
+ *          └──back-off── WAITING ◀────────────────────┘
+ *          └──back-off── ERROR   ◀── a search's result is other than success; the other searches go on meanwhile
+ */
+struct source {
+    struct worker worker;
+    const struct source_settings *settings;
+    const struct source_hooks *hooks;
+    struct session session;
+    atomic_size_t uri;           /* in use or tried */
+    atomic_bool restart;
+    pthread_mutex_t why_lock;
+    char why[256];               /* of the restart */
+    size_t first_uri;            /* where the next round begins */
+    unsigned attempts;           /* that failed since a session was complete */
+    int64_t retry_ms;            /* clock_mono_ms() of the next attempt; 0: at once */
+    unsigned seed;               /* of the jitter */
+    enum source_phase phase;
+    char logged[sizeof(((struct err *)0)->text)];   /* the last failure in the log: each is told once, not at every attempt */
+};
+
+static const char *const phase_names[] = { "connecting", "refreshing", "insync", "waiting", "error" };
+_Static_assert(sizeof(phase_names) / sizeof(phase_names[0]) == SOURCE_ERROR + 1, "a phase without a name");
+
+const char *source_phase_name(enum source_phase p)
+{
+    return phase_names[p];
+}
+
+static const char *uri_of(struct source *s)
+{
+    return s->settings->conn.uris[atomic_load(&s->uri)];
+}
+
+static void enter(struct source *s, enum source_phase phase, const char *text)
+{
+    s->phase = phase;
+    s->hooks->phase(s->hooks->ctx, phase, uri_of(s), text);
+}
+
+/* Asked to end, or to begin anew: whatever goes on is left. */
+static bool interrupted(void *arg)
+{
+    struct source *s = arg;
+
+    return worker_stopping(&s->worker) || atomic_load_explicit(&s->restart, memory_order_acquire);
+}
+
+/* ---- Back-off ---- */
+
+/* Doubles from retry_min_s to retry_max_s, with up to a quarter of jitter on top: after an outage not all come at once. */
+static int64_t next_delay_ms(struct source *s)
+{
+    int64_t max = (int64_t)s->settings->retry_max_s * 1000;
+    int64_t delay = (int64_t)s->settings->retry_min_s * 1000;
+
+    for (unsigned i = 0; i < s->attempts && delay < max; i++)
+        delay *= 2;
+    delay += delay * (rand_r(&s->seed) % 1000) / 4000;
+    s->attempts++;
+    return delay < max ? delay : max;
+}
+
+/* An attempt failed: when to make the next, and what to say until then. */
+static void fail(struct source *s, enum source_phase phase, const struct err *e)
+{
+    s->retry_ms = clock_mono_ms() + next_delay_ms(s);
+    if (strcmp(s->logged, e->text) != 0)
+        log_warning(s->settings->subject, "%s", e->text);
+    snprintf(s->logged, sizeof(s->logged), "%s", e->text);
+    enter(s, phase, e->text);
+}
+
+static void wait_for_retry(struct source *s)
+{
+    while (!interrupted(s) && clock_mono_ms() < s->retry_ms)
+        worker_wait(&s->worker, -1, s->retry_ms);
+    s->retry_ms = 0;
+}
+
+/* ---- Connecting ---- */
+
+static size_t nth_uri(const struct source *s, size_t i)
+{
+    return (s->first_uri + i) % s->settings->conn.n_uris;
+}
+
+/* The first server that lets us in; NULL with *e (the last one's) if none does. */
+static LDAP *connect_any(struct source *s, struct err *e)
+{
+    LDAP *ld = NULL;
+
+    for (size_t i = 0; i < s->settings->conn.n_uris && ld == NULL && !interrupted(s); i++) {
+        atomic_store(&s->uri, nth_uri(s, i));
+        enter(s, SOURCE_CONNECTING, e->class == ERR_NONE ? NULL : e->text);
+        ld = conn_open(&s->settings->conn, nth_uri(s, i), e);
+    }
+    s->first_uri = 0;   /* the order of the configuration is the order of preference */
+    return ld;
+}
+
+/* ---- A session ---- */
+
+/* Results that another server may not give: it may have the overlay, or not be behind. */
+static bool worth_another_server(int rc)
+{
+    return rc == LDAP_UNWILLING_TO_PERFORM || rc == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
+}
+
+static void note_complete(struct source *s)
+{
+    if (s->phase != SOURCE_REFRESHING || !session_complete(&s->session))
+        return;
+    s->attempts = 0;
+    s->logged[0] = '\0';
+    enter(s, SOURCE_INSYNC, NULL);
+}
+
+/* The first result other than success sets the time of the next attempt; until then the other searches go on. */
+static void note_failure(struct source *s)
+{
+    const struct err *e = &s->session.failure;
+
+    if (e->class == ERR_NONE || s->phase == SOURCE_ERROR)
+        return;
+    fail(s, SOURCE_ERROR, e);
+    if (worth_another_server(e->code))
+        s->first_uri = (atomic_load(&s->uri) + 1) % s->settings->conn.n_uris;
+}
+
+/* Whether nothing is to be had from the session any more. A refresh that is under way is never cut short for another search's sake. */
+static bool used_up(struct source *s)
+{
+    if (session_over(&s->session))
+        return true;
+    return s->session.failure.class != ERR_NONE && clock_mono_ms() >= s->retry_ms && !session_refreshing(&s->session);
+}
+
+static int64_t wake_at(struct source *s)
+{
+    bool failed = s->session.failure.class != ERR_NONE;
+
+    return failed && !session_refreshing(&s->session) ? s->retry_ms : -1;
+}
+
+static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
+{
+    enum session_step step = session_begin(&s->session, ld, uri_of(s), e);
+
+    if (step == SESSION_GOES_ON)
+        enter(s, SOURCE_REFRESHING, NULL);
+    while (step == SESSION_GOES_ON && !interrupted(s)) {
+        step = session_drain(&s->session, interrupted, s, e);
+        note_complete(s);
+        if (step != SESSION_GOES_ON)
+            break;
+        note_failure(s);
+        if (used_up(s))
+            break;
+        worker_wait(&s->worker, conn_fd(ld), wake_at(s));
+    }
+    return step;
+}
+
+static void take_why(struct source *s, struct err *e)
+{
+    pthread_mutex_lock(&s->why_lock);
+    err_set(e, ERR_TEMP, "begun anew: %s", s->why);
+    pthread_mutex_unlock(&s->why_lock);
+}
+
+/* Nothing to do in refreshOnly mode until somebody asks for the next refresh. */
+static void idle(struct source *s)
+{
+    while (!interrupted(s))
+        worker_wait(&s->worker, -1, -1);
+}
+
+/* One session from connect to close. False: the reader is gone. */
+static bool run_session(struct source *s)
+{
+    struct err e = { 0 };
+    LDAP *ld = connect_any(s, &e);
+    enum session_step step;
+
+    if (ld == NULL) {
+        if (!interrupted(s))
+            fail(s, SOURCE_WAITING, &e);
+        return true;
+    }
+    log_info(s->settings->subject, "connected to %s", uri_of(s));
+    step = listen_on(s, ld, &e);
+    conn_close(&ld);
+    if (worker_stopping(&s->worker) || step == SESSION_READER_GONE)
+        return false;
+    if (step == SESSION_GONE)
+        fail(s, SOURCE_WAITING, &e);
+    else if (step == SESSION_RESTART)
+        err_set(&e, ERR_TEMP, "begun anew: %s", s->session.failure.text);
+    else if (interrupted(s))
+        take_why(s, &e);
+    else if (!session_over(&s->session))
+        err_set(&e, ERR_TEMP, "closed, to try again what failed: %s", s->session.failure.text);
+    return session_end(&s->session, e.text);
+}
+
+static void *source_thread(void *arg)
+{
+    struct source *s = arg;
+
+    while (!worker_stopping(&s->worker)) {
+        atomic_store(&s->restart, false);
+        if (!run_session(s))
+            break;
+        if (s->session.failure.class == ERR_NONE && s->retry_ms == 0 && !s->settings->persist && session_over(&s->session))
+            idle(s);
+        wait_for_retry(s);
+    }
+    return NULL;
+}
+
+/* ---- For other threads ---- */
+
+struct source *source_start(const struct source_settings *settings, const struct source_hooks *hooks)
+{
+    struct source *s = mem_alloc(sizeof(*s));
+
+    s->settings = settings;
+    s->hooks = hooks;
+    s->seed = (unsigned)clock_wall_ms();
+    pthread_mutex_init(&s->why_lock, NULL);
+    session_init(&s->session, settings, hooks);
+    worker_start(&s->worker, source_thread, s);
+    return s;
+}
+
+void source_restart(struct source *s, const char *why)
+{
+    log_info(s->settings->subject, "the sync session begins anew: %s", why);
+    pthread_mutex_lock(&s->why_lock);
+    snprintf(s->why, sizeof(s->why), "%s", why);
+    pthread_mutex_unlock(&s->why_lock);
+    atomic_store_explicit(&s->restart, true, memory_order_release);
+    worker_wake(&s->worker);
+}
+
+size_t source_uri_index(struct source *s)
+{
+    return atomic_load(&s->uri);
+}
+
+bool source_stop(struct source **s, int wait_ms)
+{
+    struct source *gone = *s;
+
+    *s = NULL;
+    if (!worker_stop(&gone->worker, wait_ms))
+        return false;
+    session_free(&gone->session);
+    pthread_mutex_destroy(&gone->why_lock);
+    free(gone);
+    return true;
+}

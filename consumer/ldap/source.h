@@ -1,0 +1,56 @@
+/* The source: a thread that holds the sync searches open and hands on what the provider says, in order.
+ *
+ * The thread may block in libldap (name look-up, connect, TLS handshake, bind); nobody waits for it but itself, and at
+ * the program's end it is left behind if it does not come at once. It writes nothing. */
+#ifndef LDAP_SOURCE_H
+#define LDAP_SOURCE_H
+
+#include "conn.h"
+#include "object.h"
+#include "sync_msg.h"
+
+/* One search. */
+struct search_spec {
+    enum object_kind kind;
+    char *base;
+    int scope;                 /* LDAP_SCOPE_BASE, _ONELEVEL, _SUBTREE */
+    char *filter;
+    char **attrs;              /* NULL-terminated */
+};
+
+enum source_phase { SOURCE_CONNECTING, SOURCE_REFRESHING, SOURCE_INSYNC, SOURCE_WAITING, SOURCE_ERROR };
+const char *source_phase_name(enum source_phase p);   /* the words of `status --json` */
+
+struct source_settings {
+    struct conn_settings conn;
+    struct search_spec *specs;
+    size_t n_specs;
+    bool persist;              /* refreshAndPersist; else refreshOnly, once */
+    int retry_min_s, retry_max_s;
+    const char *subject;       /* for the log */
+};
+
+/* Called from the source's thread. */
+struct source_hooks {
+    void *ctx;
+    /* Takes the batch over. May block while the reader is behind (TCP then waits too). False: the reader is gone. */
+    bool (*deliver)(void *ctx, struct sync_batch *batch);
+    /* The cookie to send for a search, malloc'ed, or NULL. Asked at each (re)start of a session. */
+    char *(*cookie)(void *ctx, unsigned search);
+    /* The source changed phase; uri is the server in use or tried; text (may be NULL) the last error, for `status`. */
+    void (*phase)(void *ctx, enum source_phase phase, const char *uri, const char *text);
+};
+
+struct source;
+
+/* Starts the thread. settings and hooks stay the caller's and must outlive it. */
+struct source *source_start(const struct source_settings *settings, const struct source_hooks *hooks);
+/* Drops the session and begins again at once from the stored cookies (any thread). why is logged. */
+void source_restart(struct source *s, const char *why);
+/* Index of the uri in use, for the second connection. */
+size_t source_uri_index(struct source *s);
+/* Asks the thread to end and waits at most wait_ms for it. True: it ended and *s is freed and NULL; false: it is
+ * blocked in libldap and is left behind, *s is NULL, the program must end. */
+bool source_stop(struct source **s, int wait_ms);
+
+#endif
