@@ -1,0 +1,429 @@
+#include "connector.h"
+
+#include <ldap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "writer.h"
+
+/* How long connector_stop() waits for a thread that may sit in libldap. */
+#define LEAVE_BEHIND_MS 300
+
+struct connector {
+    const struct config_connector *conf;
+    enum connector_run run;
+    struct writer writer;
+    struct store *store;
+    struct source_settings source_settings;
+    struct source_hooks hooks;
+    struct probe_settings probe_settings;
+
+    pthread_mutex_t lock;              /* guards what the source told of itself */
+    enum source_phase source_phase;
+    char uri[512];
+    char source_error[STATUS_TEXT];
+    bool source_failed;                /* it had to wait at least once */
+};
+
+/* ---- what the threads of ldap/ call ------------------------------------------------------------------------- */
+
+static bool hook_deliver(void *ctx, struct sync_batch *batch)
+{
+    struct connector *c = ctx;
+
+    return writer_post_batch(&c->writer, batch);
+}
+
+static char *hook_cookie(void *ctx, unsigned search)
+{
+    struct connector *c = ctx;
+
+    (void)search;   /* one search today */
+    return writer_cookie(&c->writer);
+}
+
+static void hook_phase(void *ctx, enum source_phase phase, const char *uri, const char *text)
+{
+    struct connector *c = ctx;
+
+    pthread_mutex_lock(&c->lock);
+    c->source_phase = phase;
+    if (uri)
+        status_text(c->uri, sizeof(c->uri), uri);
+    status_text(c->source_error, sizeof(c->source_error), text);
+    if (phase == SOURCE_WAITING || phase == SOURCE_ERROR)
+        c->source_failed = true;
+    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_lock(&c->writer.board.lock);
+    pthread_cond_broadcast(&c->writer.board.changed);
+    pthread_mutex_unlock(&c->writer.board.lock);
+}
+
+/* ---- settings ----------------------------------------------------------------------------------------------- */
+
+static int ldap_scope(enum config_scope scope)
+{
+    switch (scope) {
+    case SCOPE_BASE:
+        return LDAP_SCOPE_BASE;
+    case SCOPE_ONE:
+        return LDAP_SCOPE_ONELEVEL;
+    case SCOPE_SUB:
+        break;
+    }
+    return LDAP_SCOPE_SUBTREE;
+}
+
+static int ldap_require(enum config_require require)
+{
+    switch (require) {
+    case REQUIRE_NEVER:
+        return LDAP_OPT_X_TLS_NEVER;
+    case REQUIRE_ALLOW:
+        return LDAP_OPT_X_TLS_ALLOW;
+    case REQUIRE_DEMAND:
+        break;
+    }
+    return LDAP_OPT_X_TLS_DEMAND;
+}
+
+static struct mapping *make_mapping(const struct config_connector *conf, struct err *e)
+{
+    struct mapping_override *o = mem_alloc((conf->n_attributes + 1) * sizeof(*o));
+    struct mapping *m;
+
+    for (size_t i = 0; i < conf->n_attributes; i++)
+        o[i] = (struct mapping_override){ conf->attributes[i].attribute, conf->attributes[i].field,
+                                          conf->attributes[i].kind };
+    m = mapping_new(OBJECT_ACCOUNT, conf->account_name_attribute, conf->account_whole_address, conf->domain,
+                    conf->clustered ? conf->host_field : NULL, conf->host, o, conf->n_attributes, e);
+    free(o);
+    return m;
+}
+
+static void set_source(struct connector *c)
+{
+    const struct config_connector *conf = c->conf;
+    struct mirror *m = &c->writer.mirror;
+
+    m->search.kind = OBJECT_ACCOUNT;
+    m->search.spec = (struct search_spec){
+        .kind = OBJECT_ACCOUNT,
+        .base = conf->account_base,
+        .scope = ldap_scope(conf->account_scope),
+        .filter = config_filter(conf, OBJECT_ACCOUNT),
+        .attrs = m->mapping->request,
+    };
+    c->source_settings = (struct source_settings){
+        .conn = {
+            .uris = conf->ldap_uris,
+            .n_uris = conf->n_ldap_uris,
+            .start_tls = conf->start_tls,
+            .ca_file = conf->tls_ca_file,
+            .cert_file = conf->tls_cert_file,
+            .key_file = conf->tls_key_file,
+            .require_cert = ldap_require(conf->tls_require),
+            .bind_dn = conf->bind_dn,
+            .bind_pass = conf->bind_pass,
+            .sasl_mechanism = conf->sasl_mechanism,
+            .timeout_s = conf->timeout,
+        },
+        .specs = &m->search.spec,
+        .n_specs = 1,
+        .persist = true,
+        .retry_min_s = conf->retry_interval,
+        .retry_max_s = conf->max_retry_interval,
+        .subject = conf->name,
+    };
+    c->probe_settings = (struct probe_settings){ &c->source_settings, conf->watchdog_interval };
+    c->hooks = (struct source_hooks){ c, hook_deliver, hook_cookie, hook_phase };
+}
+
+/* ---- sinks -------------------------------------------------------------------------------------------------- */
+
+/* Opens a sink before anything is numbered: a file that is ahead of the state moves the numbering above it. */
+static int add_sink(struct connector *c, const char *name, const char *type, const char *path, struct err *e)
+{
+    struct writer *w = &c->writer;
+    struct mirror *m = &w->mirror;
+    struct writer_sink *s = &w->sinks[w->n_sinks];
+    struct deliver_settings settings = {
+        .connector = c->conf->name,
+        .name = name,
+        .type = type,
+        .index = w->n_sinks,
+        .db = c->store->db,
+        .retry_min_s = c->conf->retry_interval,
+        .retry_max_s = c->conf->max_retry_interval,
+        .acked = writer_post_ack,
+        .ctx = w,
+    };
+    uint64_t stored = 0, position, last = queue_last(c->store);
+    bool known, resync;
+
+    mirror_begin(m);
+    known = sink_position_get(m->t, name, &stored);
+    txn_abort(&m->t);
+    resync = !known && c->run != RUN_DRY && last > 0;
+    if (c->run == RUN_DRY)
+        stored = last;
+    s->name = name;
+    s->deliver = deliver_new(&settings);
+    w->n_sinks++;
+    deliver_set_sink(s->deliver, sink_file_new(name, name, path, deliver_stop_flag(s->deliver)));
+    position = stored;
+    if (deliver_open(s->deliver, stored, &position, e) != 0) {
+        if (e->class == ERR_CONFIG || e->class == ERR_TEMP || c->run != RUN_DAEMON)
+            return err_add(e, "sink \"%s\"", name);
+        log_error(m->subject, "sink \"%s\": %s; trying again", name, e->text);
+    }
+    if (position > last) {
+        log_warning(m->subject, "sink \"%s\" stands at seq %llu, the state at %llu: the state was lost or restored; "
+                                "numbering goes on above it",
+                    name, (unsigned long long)position, (unsigned long long)last);
+        c->store->next_seq = position + 1;
+        c->store->dirty = true;
+        m->urgent = true;
+        if (!resync)
+            stored = position;
+    } else {
+        stored = position;
+    }
+    s->acked = resync ? last : stored;
+    s->dirty = !resync;
+    deliver_start(s->deliver, resync ? 0 : stored, resync);
+    return 0;
+}
+
+/* Positions of sinks that are no longer in the configuration. */
+static void drop_sinks(struct connector *c)
+{
+    struct mirror *m = &c->writer.mirror;
+    struct buf next = { 0 };
+    struct slice name;
+    uint64_t position;
+
+    mirror_begin(m);
+    while (sink_position_next(m->t, &next, &name, &position)) {
+        char *text = mem_printf("%.*s", SLICE_ARG(name));
+        bool known = false;
+
+        for (size_t i = 0; i < c->conf->n_sinks; i++)
+            known = known || strcmp(c->conf->sinks[i].name, text) == 0;
+        if (!known) {
+            log_warning(m->subject, "sink \"%s\" is no longer in the configuration: its position (seq %llu) is dropped",
+                        text, (unsigned long long)position);
+            sink_position_del(m->t, text);
+            m->urgent = true;
+        }
+        free(text);
+    }
+    buf_free(&next);
+    if (!m->urgent)
+        txn_abort(&m->t);
+}
+
+/* Before the first action does, a sink's position stands in the state: a kill between the two would make it a new sink,
+ * which is told the state instead of the actions. */
+static int store_positions(struct writer *w, struct err *e)
+{
+    mirror_begin(&w->mirror);
+    for (size_t i = 0; i < w->n_sinks; i++)
+        if (w->sinks[i].dirty)
+            sink_position_put(w->mirror.t, w->sinks[i].name, w->sinks[i].acked);
+    return mirror_commit(&w->mirror, e);
+}
+
+static int add_sinks(struct connector *c, struct err *e)
+{
+    if (c->run == RUN_DRY)
+        return add_sink(c, "dry-run", "file", "-", e);
+    drop_sinks(c);
+    if (c->writer.mirror.urgent && mirror_commit(&c->writer.mirror, e) != 0)
+        return -1;
+    for (size_t i = 0; i < c->conf->n_sinks; i++) {
+        if (c->writer.n_sinks == STATUS_SINKS)
+            return err_set(e, ERR_CONFIG, "more than %d sinks", STATUS_SINKS);
+        if (add_sink(c, c->conf->sinks[i].name, "file", c->conf->sinks[i].path, e) != 0)
+            return -1;
+    }
+    return store_positions(&c->writer, e);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+
+/* Frees what connector_start() made, threads of ldap/ not counted. */
+static void destroy(struct connector *c)
+{
+    struct writer *w = &c->writer;
+
+    for (size_t i = 0; i < w->n_sinks; i++)
+        deliver_free(&w->sinks[i].deliver);
+    writer_close(w);
+    free(w->mirror.search.spec.filter);
+    mapping_free(&w->mirror.mapping);
+    store_close(&c->store);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* The part that connector_start() and connector_command_offline() share. */
+static struct connector *open_connector(const struct config_connector *conf, const char *folder,
+                                        struct hold_numbers *numbers, enum connector_run run, struct err *e)
+{
+    struct connector *c = mem_alloc(sizeof(*c));
+    struct mirror *m = &c->writer.mirror;
+
+    c->conf = conf;
+    c->run = run;
+    pthread_mutex_init(&c->lock, NULL);
+    m->conf = conf;
+    m->subject = conf->name;
+    m->numbers = numbers;
+    m->run = run;
+    m->mapping = make_mapping(conf, e);
+    c->store = m->mapping ? store_open(folder, DB_WRITE, e) : NULL;
+    m->store = c->store;
+    if (c->store == NULL) {
+        mapping_free(&m->mapping);
+        pthread_mutex_destroy(&c->lock);
+        free(c);
+        return NULL;
+    }
+    set_source(c);
+    if (writer_open(&c->writer, e) != 0) {
+        destroy(c);
+        return NULL;
+    }
+    return c;
+}
+
+struct connector *connector_start(const struct config_connector *conf, const char *folder, struct hold_numbers *numbers,
+                                  enum connector_run run, struct err *e)
+{
+    struct connector *c = open_connector(conf, folder, numbers, run, e);
+
+    if (c == NULL)
+        return NULL;
+    if (add_sinks(c, e) != 0) {
+        destroy(c);
+        return NULL;
+    }
+    for (size_t i = 0; i < c->writer.n_sinks; i++)
+        deliver_committed(c->writer.sinks[i].deliver, queue_last(c->store));
+    c->writer.source = source_start(&c->source_settings, &c->hooks);
+    c->writer.probe = probe_start(&c->probe_settings, &c->hooks);
+    writer_start(&c->writer);
+    return c;
+}
+
+bool connector_stop(struct connector **cp)
+{
+    struct connector *c = *cp;
+    struct writer *w = &c->writer;
+    bool clean;
+
+    *cp = NULL;
+    clean = source_stop(&w->source, LEAVE_BEHIND_MS);
+    clean = probe_stop(&w->probe, LEAVE_BEHIND_MS) && clean;
+    for (size_t i = 0; i < w->n_sinks; i++)
+        deliver_stop(w->sinks[i].deliver);
+    writer_stop(w);
+    if (!clean)
+        return false;   /* a thread still uses the hooks: the process ends with it */
+    destroy(c);
+    return true;
+}
+
+void connector_reopen(struct connector *c)
+{
+    for (size_t i = 0; i < c->writer.n_sinks; i++)
+        deliver_reopen(c->writer.sinks[i].deliver);
+}
+
+void connector_reload(struct connector *c)
+{
+    const struct config_connector *conf = c->conf;
+
+    c->source_settings.conn.timeout_s = conf->timeout;
+    c->source_settings.retry_min_s = conf->retry_interval;
+    c->source_settings.retry_max_s = conf->max_retry_interval;
+    c->probe_settings.watchdog_s = conf->watchdog_interval;
+    for (size_t i = 0; i < c->writer.n_sinks; i++)
+        deliver_set_retry(c->writer.sinks[i].deliver, conf->retry_interval, conf->max_retry_interval);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------ */
+
+void connector_status(struct connector *c, struct status *out)
+{
+    struct writer *w = &c->writer;
+    bool sink_failed = false;
+
+    status_get(&w->board, out);
+    status_text(out->name, sizeof(out->name), c->conf->name);
+    status_text(out->configured_mode, sizeof(out->configured_mode),
+                c->conf->mode == MODE_AUTO ? "auto" : "persist");
+    out->n_sinks = w->n_sinks;
+    for (size_t i = 0; i < w->n_sinks; i++) {
+        deliver_status(w->sinks[i].deliver, &out->sinks[i]);
+        /* Against what was published with `settled`, not what the sink knows of already: who waits for both must not see
+         * an empty queue just before the commit that fills it. */
+        out->sinks[i].queued = out->last_seq > out->sinks[i].acked ? out->last_seq - out->sinks[i].acked : 0;
+        sink_failed = sink_failed || out->sinks[i].last_error[0];
+    }
+    pthread_mutex_lock(&c->lock);
+    /* In sync is what the writer has stored, not what the source has received. */
+    status_text(out->phase, sizeof(out->phase),
+                source_phase_name(c->source_phase == SOURCE_INSYNC && strcmp(out->searches[0].phase, "insync") != 0
+                                      ? SOURCE_REFRESHING
+                                      : c->source_phase));
+    status_text(out->uri, sizeof(out->uri), c->uri);
+    if (c->source_error[0])
+        memcpy(out->last_error, c->source_error, sizeof(out->last_error));
+    out->failed = c->source_failed || sink_failed;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void connector_wait(struct connector *c, int wait_ms)
+{
+    status_wait(&c->writer.board, wait_ms);
+}
+
+void connector_holds(struct connector *c, void (*each)(void *ctx, const struct hold *h), void *ctx)
+{
+    struct txn *t = txn_begin(c->store->db, DB_READ);
+    struct arena a = { 0 };
+    struct hold h;
+    uint32_t id = 0;
+
+    while (hold_next(t, &id, &h, &a))
+        each(ctx, &h);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+/* ---- commands ----------------------------------------------------------------------------------------------- */
+
+void connector_command(struct connector *c, const struct command *cmd, command_done *done, void *ctx)
+{
+    writer_post_command(&c->writer, cmd, done, ctx);
+}
+
+int connector_command_offline(const struct config_connector *conf, const char *folder, struct hold_numbers *numbers,
+                              const struct command *cmd, char *text, size_t size, struct err *e)
+{
+    struct connector *c = open_connector(conf, folder, numbers, RUN_DAEMON, e);
+    int rc;
+
+    if (c == NULL)
+        return -1;
+    mirror_begin(&c->writer.mirror);
+    rc = release_command(&c->writer.mirror, cmd, text, size, e);
+    if (rc == 0)
+        rc = mirror_commit(&c->writer.mirror, e);
+    destroy(c);
+    return rc;
+}

@@ -1,0 +1,223 @@
+#include "mirror.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "step.h"
+
+/* A gap between two runs counts for at most a day (SPEC.md 2.7). */
+#define GAP_MAX_MS ((int64_t)86400 * 1000)
+/* The wall clock wanders by this much without having jumped. */
+#define CLOCK_SLACK_MS 2000
+
+static const char *search_word(const struct mirror_search *s)
+{
+    return object_kind_name(s->kind);
+}
+
+static void read_cookie(struct mirror *m)
+{
+    struct mirror_search *s = &m->search;
+    struct slice v;
+    bool malformed;
+
+    if (meta_get(m->t, "cookie", search_word(s), &v))
+        cookie_take(&s->cookie, v, &malformed);
+    if (meta_get(m->t, "highest", search_word(s), &v))
+        csn_set_parse(v, &s->highest);
+    m->older_counts = meta_get(m->t, "older", search_word(s), &v);
+}
+
+static void write_cookie(struct mirror *m)
+{
+    struct mirror_search *s = &m->search;
+    struct buf b = { 0 };
+
+    cookie_format(&s->cookie, &b);
+    meta_put(m->t, "cookie", search_word(s), buf_slice(&b));
+    buf_reset(&b);
+    csn_set_format(&s->highest, &b);
+    meta_put(m->t, "highest", search_word(s), buf_slice(&b));
+    buf_free(&b);
+}
+
+/* When what decides the directory's view was changed between two runs, the stored cookie no longer fits. */
+static void check_fingerprint(struct mirror *m)
+{
+    struct mirror_search *s = &m->search;
+    char *now = config_fingerprint(m->conf, s->kind);
+    struct slice stored;
+
+    if (!meta_get(m->t, "fingerprint", search_word(s), &stored)) {
+        meta_put(m->t, "fingerprint", search_word(s), slice_of(now));
+    } else if (!slice_eq(stored, slice_of(now))) {
+        log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
+                                "will be held for you");
+        cookie_free(&s->cookie);
+        meta_put(m->t, "suspicion", search_word(s), slice_of("the configuration was changed"));
+        meta_put(m->t, "fingerprint", search_word(s), slice_of(now));
+        write_cookie(m);
+    }
+    free(now);
+}
+
+/* What waited while we were not running: a gap counts for at most a day, and a clock that went back begins anew. */
+static void settle_clock(struct mirror *m)
+{
+    int64_t gap = m->now_ms - m->store->wall_ms;
+
+    if (m->store->wall_ms == 0)
+        return;
+    if (gap < 0) {
+        log_warning(m->subject, "the clock is %lld s earlier than when the state was stored last: what waits begins its "
+                                "wait again", (long long)(-gap / 1000));
+        pending_begin_again(m->store, m->t, m->now_ms);
+    } else if (gap > GAP_MAX_MS) {
+        log_warning(m->subject, "the state was stored last %lld s ago, of which a day counts: what waits is shifted",
+                    (long long)(gap / 1000));
+        pending_shift(m->store, m->t, gap - GAP_MAX_MS);
+    }
+}
+
+int mirror_open(struct mirror *m, struct err *e)
+{
+    bool loading;
+
+    m->now_ms = clock_wall_ms();
+    m->clock_offset_ms = m->now_ms - clock_mono_ms();
+    mirror_begin(m);
+    loading = load_pending(m->t);
+    read_cookie(m);
+    check_fingerprint(m);
+    settle_clock(m);
+    release_recover(m);
+    if (mirror_commit(m, e) != 0)
+        return -1;
+    if (loading) {
+        log_info(m->subject, "finishing a first load that was interrupted");
+        return load_build(m->store, m->stop, e);
+    }
+    return 0;
+}
+
+void mirror_close(struct mirror *m)
+{
+    if (m->t)
+        store_abort(m->store, &m->t);
+    load_free(&m->load);
+    census_drop(&m->search.census);
+    cookie_free(&m->search.cookie);
+    csn_set_free(&m->search.highest);
+    csn_set_free(&m->asked_highest);
+    free(m->search.uri);
+    buf_free(&m->scratch);
+    buf_free(&m->ask);
+    buf_free(&m->judged);
+    buf_free(&m->freed);
+    arena_free(&m->a);
+}
+
+void mirror_begin(struct mirror *m)
+{
+    if (m->t == NULL)
+        m->t = store_begin(m->store);
+}
+
+int mirror_commit(struct mirror *m, struct err *e)
+{
+    bool cookie_moves = m->search.cookie_dirty;
+
+    mirror_begin(m);
+    if (cookie_moves)
+        write_cookie(m);
+    m->store->dirty = true;   /* the wall clock of this commit is what a gap between two runs is measured from */
+    STEP_POINT(commit_before);
+    if (store_commit(m->store, &m->t, e) != 0) {
+        snprintf(m->restart_why, sizeof(m->restart_why), "what was received could not be stored");
+        return -1;   /* m->ask stays: some of it may be of an earlier commit, and to ask for the others does no harm */
+    }
+    STEP_POINT(commit_after);
+    if (m->load)
+        STEP_POINT(load_commit);
+    if (cookie_moves) {
+        m->search.cookie_dirty = false;
+        STEP_POINT(cookie_stored);
+    }
+    m->urgent = false;
+    return 0;
+}
+
+void mirror_reset(struct mirror *m)
+{
+    load_free(&m->load);
+    census_drop(&m->search.census);
+    cookie_free(&m->search.cookie);
+    csn_set_free(&m->search.highest);
+    m->search.cookie_dirty = m->search.refreshing = m->search.complete = false;
+    m->insync_ms = 0;
+    m->urgent = false;
+    m->deaf = true;
+    mirror_begin(m);
+    read_cookie(m);
+    txn_abort(&m->t);
+}
+
+int mirror_end_load(struct mirror *m, struct err *e)
+{
+    int rc;
+
+    rc = mirror_commit(m, e);
+    if (rc == 0)
+        rc = load_end(&m->load, m->store, m->stop, e);
+    else
+        load_free(&m->load);
+    mirror_begin(m);
+    return rc;
+}
+
+void mirror_emit(struct mirror *m, struct action *a)
+{
+    a->time_ms = m->now_ms;
+    a->connector = slice_of(m->conf->name);
+    queue_push(m->store, m->t, a, &m->scratch);
+    m->store->last_change_ms = m->now_ms;
+    m->urgent = true;
+}
+
+void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase)
+{
+    struct action a = {
+        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_CREATE : ACTION_ACCOUNT_CREATE,
+        .uuid = o->uuid,
+        .dn = o->dn,
+        .address = o->address,
+        .set = o->fields,
+        .n_set = o->n_fields,
+        .set_aliases = o->aliases,
+        .n_set_aliases = o->n_aliases,
+        .cause = cause,
+        .phase = phase,
+    };
+
+    mirror_emit(m, &a);
+}
+
+void mirror_watch_clock(struct mirror *m)
+{
+    int64_t offset, jump;
+
+    m->now_ms = clock_wall_ms();
+    offset = m->now_ms - clock_mono_ms();
+    jump = offset - m->clock_offset_ms;
+    m->clock_offset_ms = offset;
+    if (jump > -CLOCK_SLACK_MS && jump < CLOCK_SLACK_MS)
+        return;
+    log_warning(m->subject, "the clock jumped by %lld s: what waits is shifted with it", (long long)(jump / 1000));
+    if (pending_shift(m->store, m->t, jump) > 0)
+        m->urgent = true;
+    if (m->insync_ms)
+        m->insync_ms += jump;
+    m->expired_ms += jump;
+}

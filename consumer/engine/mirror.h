@@ -1,0 +1,139 @@
+/* The mirror: the writer's view of one connector, and the three steps that change it. Only the writer's thread touches
+ * it. Each function works in the open transaction m->t and returns nothing: a failure shows at the commit.
+ *
+ *   ingest.c    messages of the source and the probe → objects, actions, pending rows      (joint 1)
+ *   release.c   pending rows → guard → look-up → actions                                   (joint 2)
+ *   deliver.c   queue → sink                                                               (joint 3) */
+#ifndef ENGINE_MIRROR_H
+#define ENGINE_MIRROR_H
+
+#include "action.h"
+#include "census.h"
+#include "config.h"
+#include "connector.h"
+#include "cookie.h"
+#include "load.h"
+#include "mapping.h"
+#include "pending.h"
+#include "plan.h"
+#include "queue.h"
+#include "source.h"
+#include "sync_msg.h"
+#include "wants.h"
+
+/* One sync search: accounts today. */
+struct mirror_search {
+    enum object_kind kind;
+    struct search_spec spec;
+    uint32_t session;
+    bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
+    bool complete;             /* the refresh of this session came to its end */
+    bool had_cookie;
+    bool behind;               /* the provider's CSN set does not reach the highest seen */
+    char *uri;                 /* who answers in this session */
+    struct cookie cookie;
+    struct csn_set highest;
+    bool cookie_dirty;         /* differs from what is stored */
+    struct census census;
+    int64_t received;
+    int64_t refresh_began_ms;  /* monotonic */
+    int64_t refresh_ended_ms;
+};
+
+struct mirror {
+    const struct config_connector *conf;
+    const char *subject;
+    const atomic_bool *stop;   /* the writer is to end: long work gives up */
+    struct store *store;
+    struct hold_numbers *numbers;
+    enum connector_run run;
+    struct mapping *mapping;   /* of accounts */
+    struct mirror_search search;
+
+    struct txn *t;             /* open while messages are worked on */
+    struct arena a;            /* memory of one message */
+    struct buf scratch;        /* one JSON line */
+    int64_t now_ms;            /* wall clock of this round */
+    bool urgent;               /* something was written that must be committed now */
+    struct load *load;         /* a first load is under way */
+
+    bool judge;                /* something began to wait: the guard must look */
+    struct buf judged;         /* … of which kinds and fields: u8 kind, u16 field */
+    struct buf ask;            /* UUIDs to look up, sent after the commit */
+    uint32_t asked;            /* requests that were sent and not yet ended */
+    struct csn_set asked_highest; /* search.highest when it was sent: what came since says nothing of the answers */
+    bool context_trusted;      /* the answers under way count */
+    char context_why[256];     /* why not */
+    bool stalled;              /* due rows wait for an event, not for the clock */
+    struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
+    bool freeing;
+    bool deaf;                 /* what this session said was lost: the rest of it must not be taken in either */
+
+    int64_t ahead_since_ms;    /* monotonic: contextCSN is ahead of our cookie; 0: it is not */
+    int64_t reissue_after_ms;  /* distance of the next re-issue; doubles */
+    char restart_why[256];     /* not empty: the source must begin again */
+    int64_t insync_ms;         /* wall clock: since when; 0: not */
+    int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
+    bool older_counts;         /* after `resync`: older content counts until a full refresh is through */
+    int64_t expired_ms;        /* when the guard's window was last swept */
+    char last_error[STATUS_TEXT];
+};
+
+/* mirror.c */
+
+/* Reads cookie, highest and fingerprint, finishes an interrupted first load, settles the clock. */
+int mirror_open(struct mirror *m, struct err *e);
+void mirror_close(struct mirror *m);
+/* Begins a transaction if none is open. */
+void mirror_begin(struct mirror *m);
+/* Stores the cookies that moved and commits. On failure everything of the transaction is undone, and the session must
+ * begin again from what is stored: m->restart_why says so. */
+int mirror_commit(struct mirror *m, struct err *e);
+/* After a failed commit: forgets the session and reads the cookies back, so that memory is what the disk says. */
+void mirror_reset(struct mirror *m);
+/* Ends a first load: commits, builds the indexes, begins a new transaction. */
+int mirror_end_load(struct mirror *m, struct err *e);
+/* Gives an action its time, connector and seq and queues it. */
+void mirror_emit(struct mirror *m, struct action *a);
+/* account.create or group.create with all that *o has. */
+void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase);
+/* Whether the clock jumped since the last call; then all that waits is shifted with it. */
+void mirror_watch_clock(struct mirror *m);
+
+/* ingest.c */
+
+void ingest_message(struct mirror *m, const struct sync_msg *msg);
+/* The content of an entry that is in place. */
+void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase);
+/* The address is free now: whoever waits for it first gets it. Copies it. */
+void ingest_address_free(struct mirror *m, struct slice address);
+
+/* release.c */
+
+/* A deletion was reported or is supposed: it becomes pending, if it is not yet. proven: no look-up is needed. */
+void release_pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase,
+                         bool proven, bool suspect);
+void release_pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias,
+                        enum phase_word phase);
+/* keeps_old: the old address is wanted as an alias, which it can be once it is the address no more. */
+void release_pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
+                         enum phase_word phase);
+/* The content of a mirrored entry was seen (wanted NULL: it is there, and invalid): what is pending of it and no longer
+ * true is gone. Returns whether anything was. told may be changed: an orphan is mirrored again. */
+bool release_came_back(struct mirror *m, struct object *told, const struct object *wanted);
+/* An answer of the probe about an entry with a pending deletion. False if it has none. */
+bool release_answer(struct mirror *m, const struct sync_msg *msg);
+/* The UUID of an entry was listed as present: a pending deletion of it is looked up. */
+void release_seen_present(struct mirror *m);
+/* A rename that was blocked may go now. */
+void release_unblock(struct mirror *m, const uint8_t *uuid);
+/* All that the clock and the guard allow now. */
+void release_run(struct mirror *m);
+/* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
+int release_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
+/* At start: look-ups that were under way when we were killed are asked again, and the guard looks at what waits. */
+void release_recover(struct mirror *m);
+/* Wall clock of the next thing that happens by itself; -1: nothing. */
+int64_t release_next_due(struct mirror *m);
+
+#endif

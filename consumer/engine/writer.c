@@ -1,0 +1,522 @@
+#include "writer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "step.h"
+
+/* Bounds the writer's memory: what lies in the mailbox, and the dirty pages of a transaction. */
+#define MAILBOX_BYTES ((size_t)2 << 20)
+#define TXN_BYTES ((size_t)8 << 20)
+/* A refresh has no hurry: its transactions end by size or after this. */
+#define REFRESH_COMMIT_MS 200
+/* Positions of sinks and cookies that nothing else came with: what a kill loses of them is found again. */
+#define LAZY_MS 100
+#define PUBLISH_MS 100
+/* Rows dropped from the queue in one transaction: each leaf page on the way is a dirty page for a moment. */
+#define DROP_ROWS 4000
+
+enum mail_type { MAIL_BATCH, MAIL_ACK, MAIL_COMMAND };
+
+struct batch_mail {
+    struct mail mail;
+    struct sync_batch *batch;
+};
+
+struct ack_mail {
+    struct mail mail;
+    size_t sink;
+    uint64_t position;
+};
+
+struct command_mail {
+    struct mail mail;
+    struct command_mail *next;
+    struct command command;
+    command_done *done;
+    void *ctx;
+    struct err err;
+    char text[512];
+};
+
+/* ---- posting ------------------------------------------------------------------------------------------------ */
+
+bool writer_post_batch(struct writer *w, struct sync_batch *batch)
+{
+    struct batch_mail *b = mem_alloc(sizeof(*b));
+
+    b->mail.type = MAIL_BATCH;
+    b->mail.weight = batch->arena.used + sizeof(*b);
+    b->batch = batch;
+    if (mailbox_post_wait(&w->box, &b->mail))
+        return true;
+    sync_batch_free(&b->batch);
+    free(b);
+    return false;
+}
+
+void writer_post_ack(void *ctx, size_t sink, uint64_t position)
+{
+    struct writer *w = ctx;
+    struct ack_mail *a = mem_alloc(sizeof(*a));
+
+    a->mail.type = MAIL_ACK;
+    a->sink = sink;
+    a->position = position;
+    if (!mailbox_post(&w->box, &a->mail))
+        free(a);
+}
+
+static void answer(struct command_mail *c)
+{
+    c->done(c->ctx, &c->err, c->text);
+    free(c);
+}
+
+void writer_post_command(struct writer *w, const struct command *cmd, command_done *done, void *ctx)
+{
+    struct command_mail *c = mem_alloc(sizeof(*c));
+
+    c->mail.type = MAIL_COMMAND;
+    c->command = *cmd;
+    c->done = done;
+    c->ctx = ctx;
+    if (!mailbox_post(&w->box, &c->mail)) {
+        err_set(&c->err, ERR_UNAVAILABLE, "axsync is shutting down");
+        answer(c);
+    }
+}
+
+char *writer_cookie(struct writer *w)
+{
+    char *copy;
+
+    pthread_mutex_lock(&w->cookie_lock);
+    copy = mem_strdup(w->cookie);
+    pthread_mutex_unlock(&w->cookie_lock);
+    return copy;
+}
+
+/* ---- publishing --------------------------------------------------------------------------------------------- */
+
+static void publish_cookie(struct writer *w)
+{
+    struct buf b = { 0 };
+    char *text = NULL;
+
+    cookie_format(&w->mirror.search.cookie, &b);
+    if (b.len)
+        text = mem_strdup(buf_str(&b));
+    buf_free(&b);
+    pthread_mutex_lock(&w->cookie_lock);
+    free(w->cookie);
+    w->cookie = text;
+    pthread_mutex_unlock(&w->cookie_lock);
+}
+
+/* In sync, and nothing is about to happen by itself but what is in grace. */
+static bool is_settled(const struct writer *w, int64_t next_due)
+{
+    const struct mirror *m = &w->mirror;
+    int64_t settle = m->run == RUN_DRY ? 0 : m->conf->guard.settle * 1000;
+
+    return m->search.complete && m->insync_ms != 0 && m->insync_ms + settle <= m->now_ms && m->asked == 0 &&
+           m->ask.len == 0 && m->store->pending_unanswered == 0 && (next_due < 0 || next_due > m->now_ms);
+}
+
+static void publish_search(const struct mirror *m, struct status_search *s)
+{
+    const struct mirror_search *search = &m->search;
+    int64_t ms = (search->refreshing ? clock_mono_ms() : search->refresh_ended_ms) - search->refresh_began_ms;
+    struct buf b = { 0 };
+
+    status_text(s->kind, sizeof(s->kind), search->kind == OBJECT_GROUP ? "groups" : "accounts");
+    status_text(s->base, sizeof(s->base), search->spec.base);
+    status_text(s->phase, sizeof(s->phase), search->refreshing ? "refreshing" : search->complete ? "insync" : "idle");
+    cookie_format(&search->cookie, &b);
+    status_text(s->cookie, sizeof(s->cookie), buf_str(&b));
+    buf_free(&b);
+    s->received = search->received;
+    s->expected = m->load || search->had_cookie || m->store->objects[search->kind] == 0 ? -1
+                                                                                        : m->store->objects[search->kind];
+    s->rate = ms > 0 ? (double)search->received * 1000 / (double)ms : 0;
+}
+
+/* Fills the board from the mirror; its transaction is open. */
+static void publish(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    struct status *s = &w->board.status;
+    int64_t invalid = (int64_t)txn_count(m->t, TABLE_INVALID), conflicts = (int64_t)txn_count(m->t, TABLE_WANT);
+    bool settled = is_settled(w, release_next_due(m));
+
+    pthread_mutex_lock(&w->board.lock);
+    status_text(s->mode, sizeof(s->mode), "persist");
+    s->n_searches = 1;
+    publish_search(m, &s->searches[0]);
+    s->lag_ms = !m->search.complete ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
+    s->last_change_ms = m->store->last_change_ms;
+    s->accounts = m->store->objects[OBJECT_ACCOUNT];
+    s->groups = m->store->objects[OBJECT_GROUP];
+    s->orphans = m->store->orphans;
+    s->invalid = invalid;
+    s->conflicts = conflicts;
+    s->waiting = pending_count(m->store, PENDING_UNPROVEN) + pending_count(m->store, PENDING_WAITING) +
+                 pending_count(m->store, PENDING_APPROVED);
+    s->last_seq = queue_last(m->store);
+    s->settled = settled;
+    status_text(s->last_error, sizeof(s->last_error), w->commit_error[0] ? w->commit_error : m->last_error);
+    pthread_cond_broadcast(&w->board.changed);
+    pthread_mutex_unlock(&w->board.lock);
+    w->published_ms = clock_mono_ms();
+}
+
+/* After a commit and never before: who saw "settled" while the sinks did not know yet of what is being committed would take
+ * the connector for done. */
+static void publish_committed(struct writer *w)
+{
+    mirror_begin(&w->mirror);
+    publish(w);
+    txn_abort(&w->mirror.t);
+}
+
+/* ---- one round ---------------------------------------------------------------------------------------------- */
+
+static void lazy(struct writer *w)
+{
+    if (w->lazy_since_ms == 0)
+        w->lazy_since_ms = clock_mono_ms();
+}
+
+/* Drops what all sinks have. A queue that is empty then goes as a whole, which touches none of its leaves; in a refresh it
+ * grows and is emptied afterwards. */
+static void drop_delivered(struct writer *w, uint64_t all)
+{
+    struct mirror *m = &w->mirror;
+
+    if (all >= queue_last(m->store))
+        txn_clear(m->t, TABLE_QUEUE);
+    else if (!m->search.refreshing && queue_drop(m->t, all, DROP_ROWS) == DROP_ROWS)
+        w->drop_more = true;
+}
+
+/* Stores positions that moved and drops from the queue what all sinks have. */
+static bool store_acks(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    uint64_t all = UINT64_MAX;
+    bool moved = w->drop_more;
+
+    w->drop_more = false;
+    for (size_t i = 0; i < w->n_sinks; i++) {
+        struct writer_sink *s = &w->sinks[i];
+
+        if (s->dirty) {
+            sink_position_put(m->t, s->name, s->acked);
+            moved = true;
+        }
+        if (s->acked < all)
+            all = s->acked;
+    }
+    if (moved)
+        drop_delivered(w, all);
+    return moved;
+}
+
+static void forget_dirty(struct writer *w)
+{
+    for (size_t i = 0; i < w->n_sinks; i++)
+        w->sinks[i].dirty = false;
+}
+
+static void send_look_ups(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (m->ask.len == 0 || w->probe == NULL || m->asked > 0)
+        return;   /* one at a time: the rest goes together when it has ended */
+    csn_set_copy(&m->asked_highest, &m->search.highest);
+    if (++w->token == 0)
+        w->token = 1;   /* 0 is the watchdog's */
+    m->asked++;
+    probe_lookup(w->probe, w->token, 0, source_uri_index(w->source), (const uint8_t *)m->ask.p,
+                 m->ask.len / UUID_BYTES);
+    buf_reset(&m->ask);
+}
+
+static void answer_commands(struct writer *w, const struct err *failed)
+{
+    while (w->commands) {
+        struct command_mail *c = w->commands;
+
+        w->commands = c->next;
+        if (failed && c->err.class == ERR_NONE)
+            c->err = *failed;
+        answer(c);
+    }
+}
+
+static void restart_source(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (m->restart_why[0] && w->source)
+        source_restart(w->source, m->restart_why);
+    m->restart_why[0] = '\0';
+}
+
+/* The disk is full or broken: say so, wait, and begin again from what is stored. What was received meanwhile waits in
+ * the mailbox and then in TCP. */
+static void commit_failed(struct writer *w, const struct err *e)
+{
+    struct mirror *m = &w->mirror;
+    int64_t until;
+
+    w->retry_ms = w->retry_ms ? w->retry_ms * 2 : 1000;
+    if (w->retry_ms > (int64_t)m->conf->max_retry_interval * 1000)
+        w->retry_ms = (int64_t)m->conf->max_retry_interval * 1000;
+    log_error(m->subject, "%s; nothing is lost; trying again in %lld s", e->text, (long long)(w->retry_ms / 1000));
+    status_text(w->commit_error, sizeof(w->commit_error), e->text);
+    answer_commands(w, e);
+    mirror_reset(m);
+    forget_dirty(w);
+    publish_committed(w);
+    until = clock_mono_ms() + w->retry_ms;
+    while (!w->stop && clock_mono_ms() < until)
+        status_wait(&w->board, 200);
+    restart_source(w);
+}
+
+static void commit(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    bool acked;
+    struct err e;
+
+    acked = store_acks(w);
+    w->lazy_since_ms = 0;
+    if (mirror_commit(m, &e) != 0) {
+        commit_failed(w, &e);
+        return;
+    }
+    w->retry_ms = 0;
+    if (w->drop_more)
+        lazy(w);   /* there is more to drop */
+    w->commit_error[0] = '\0';
+    if (acked) {
+        forget_dirty(w);
+        STEP_POINT(ack_after);
+    }
+    publish_cookie(w);
+    for (size_t i = 0; i < w->n_sinks; i++)
+        deliver_committed(w->sinks[i].deliver, queue_last(m->store));
+    send_look_ups(w);
+    publish_committed(w);
+    answer_commands(w, NULL);
+    restart_source(w);
+}
+
+static bool must_commit(const struct writer *w)
+{
+    const struct mirror *m = &w->mirror;
+    int64_t now = clock_mono_ms();
+
+    if (w->lazy_since_ms && (w->stop || now - w->lazy_since_ms >= LAZY_MS))
+        return true;
+    if (m->restart_why[0] || w->commands)
+        return true;
+    if (!m->urgent && (m->ask.len == 0 || m->asked > 0))
+        return false;
+    return w->stop || !m->search.refreshing || txn_bytes(m->t) >= TXN_BYTES ||
+           now - w->round_began_ms >= REFRESH_COMMIT_MS;
+}
+
+static void begin(struct writer *w)
+{
+    if (w->mirror.t == NULL)
+        w->round_began_ms = clock_mono_ms();
+    mirror_begin(&w->mirror);
+}
+
+static void take_batch(struct writer *w, struct batch_mail *mail)
+{
+    for (const struct sync_msg *msg = mail->batch->first; msg; msg = msg->next) {
+        begin(w);
+        ingest_message(&w->mirror, msg);
+        if (txn_bytes(w->mirror.t) >= TXN_BYTES)
+            commit(w);
+    }
+    sync_batch_free(&mail->batch);
+    free(mail);
+}
+
+static void take_ack(struct writer *w, struct ack_mail *mail)
+{
+    struct writer_sink *s = &w->sinks[mail->sink];
+
+    s->acked = mail->position;
+    s->dirty = true;
+    lazy(w);
+    free(mail);
+}
+
+static void take_command(struct writer *w, struct command_mail *mail)
+{
+    err_clear(&mail->err);
+    release_command(&w->mirror, &mail->command, mail->text, sizeof(mail->text), &mail->err);
+    mail->next = w->commands;
+    w->commands = mail;
+}
+
+static void take_mail(struct writer *w, struct mail *mail)
+{
+    begin(w);
+    switch ((enum mail_type)mail->type) {
+    case MAIL_BATCH:
+        take_batch(w, (struct batch_mail *)mail);
+        break;
+    case MAIL_ACK:
+        take_ack(w, (struct ack_mail *)mail);
+        break;
+    case MAIL_COMMAND:
+        take_command(w, (struct command_mail *)mail);
+        break;
+    }
+}
+
+/* Monotonic time at which something happens without a mail; -1: nothing does. */
+static int64_t next_deadline(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    int64_t now = clock_mono_ms(), wall = clock_wall_ms(), at = -1, due;
+    struct status s;
+
+    begin(w);
+    due = release_next_due(m);
+    if (due >= 0)
+        at = due > wall ? now + (due - wall) : m->stalled || m->load ? now + 1000 : now;
+    if (w->lazy_since_ms && (at < 0 || w->lazy_since_ms + LAZY_MS < at))
+        at = w->lazy_since_ms + LAZY_MS;
+    if (m->urgent && (at < 0 || w->round_began_ms + REFRESH_COMMIT_MS < at))
+        at = w->round_began_ms + REFRESH_COMMIT_MS;
+    status_get(&w->board, &s);
+    if (m->insync_ms && !s.settled && (at < 0 || at > now + PUBLISH_MS))
+        at = now + PUBLISH_MS;   /* who waits for `settled` is told in time */
+    if (m->search.refreshing && (at < 0 || at > now + PUBLISH_MS))
+        at = now + PUBLISH_MS;
+    return at;
+}
+
+static void end_round(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (m->search.cookie_dirty)
+        lazy(w);
+    if (must_commit(w)) {
+        commit(w);
+        return;
+    }
+    if (clock_mono_ms() - w->published_ms >= PUBLISH_MS)
+        publish(w);
+    if (!m->urgent)
+        txn_abort(&m->t);   /* nothing was written in it */
+}
+
+static void *run(void *arg)
+{
+    struct writer *w = arg;
+
+    while (!w->stop) {
+        int64_t deadline = next_deadline(w);
+        struct mail *mail;
+
+        if (!w->mirror.urgent)
+            txn_abort(&w->mirror.t);   /* an open one would keep commands out while we sleep */
+        mail = mailbox_take_all(&w->box, deadline);
+        begin(w);
+        mirror_watch_clock(&w->mirror);
+        while (mail) {
+            struct mail *next = mail->next;
+
+            take_mail(w, mail);
+            mail = next;
+        }
+        begin(w);
+        release_run(&w->mirror);
+        end_round(w);
+    }
+    begin(w);
+    if (must_commit(w))
+        commit(w);
+    return NULL;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+
+int writer_open(struct writer *w, struct err *e)
+{
+    mailbox_init(&w->box, MAILBOX_BYTES);
+    status_board_init(&w->board);
+    pthread_mutex_init(&w->cookie_lock, NULL);
+    w->mirror.stop = &w->stop;
+    if (mirror_open(&w->mirror, e) != 0)
+        return -1;
+    publish_cookie(w);
+    mirror_begin(&w->mirror);
+    publish(w);
+    txn_abort(&w->mirror.t);
+    return 0;
+}
+
+void writer_start(struct writer *w)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);   /* signals are the main loop's */
+    if (pthread_create(&w->thread, NULL, run, w) != 0)
+        abort();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void discard(struct writer *w)
+{
+    struct mail *mail = mailbox_take_all(&w->box, 0);
+
+    while (mail) {
+        struct mail *next = mail->next;
+
+        if (mail->type == MAIL_BATCH)
+            sync_batch_free(&((struct batch_mail *)mail)->batch);
+        if (mail->type == MAIL_COMMAND) {
+            struct command_mail *c = (struct command_mail *)mail;
+
+            err_set(&c->err, ERR_UNAVAILABLE, "axsync is shutting down");
+            answer(c);
+        } else {
+            free(mail);
+        }
+        mail = next;
+    }
+}
+
+void writer_stop(struct writer *w)
+{
+    w->stop = true;
+    mailbox_close(&w->box);
+    pthread_join(w->thread, NULL);
+    discard(w);
+}
+
+void writer_close(struct writer *w)
+{
+    mirror_close(&w->mirror);
+    mailbox_destroy(&w->box);
+    status_board_destroy(&w->board);
+    pthread_mutex_destroy(&w->cookie_lock);
+    free(w->cookie);
+}

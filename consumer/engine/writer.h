@@ -1,0 +1,59 @@
+/* The writer: the one thread that changes a connector's state. It takes all that lies in its mailbox as one transaction,
+ * which gives group commit for nothing, and then tells the others what is committed. */
+#ifndef ENGINE_WRITER_H
+#define ENGINE_WRITER_H
+
+#include "deliver.h"
+#include "mailbox.h"
+#include "mirror.h"
+#include "probe.h"
+#include "source.h"
+
+struct writer_sink {
+    struct deliver *deliver;
+    const char *name;
+    uint64_t acked;            /* durable at the sink */
+    bool dirty;                /* … and not stored yet */
+};
+
+struct writer {
+    struct mirror mirror;
+    struct mailbox box;
+    atomic_bool stop;
+    pthread_t thread;
+    struct status_board board;
+
+    struct source *source;     /* set before the thread starts */
+    struct probe *probe;
+    struct writer_sink sinks[STATUS_SINKS];
+    size_t n_sinks;
+
+    pthread_mutex_t cookie_lock;
+    char *cookie;              /* the committed one, for the source */
+
+    int64_t round_began_ms;    /* monotonic: when the open transaction was begun */
+    int64_t lazy_since_ms;     /* monotonic: since when something lazy waits to be stored; 0: nothing */
+    bool drop_more;            /* the queue holds more that all sinks have */
+    int64_t published_ms;
+    struct command_mail *commands;   /* done in this transaction, to be answered after the commit */
+    int64_t retry_ms;          /* back-off after a failed commit */
+    char commit_error[STATUS_TEXT];
+    uint32_t token;
+};
+
+/* Reads what the mirror needs and publishes the first status. mirror.conf, subject, store, numbers, run, mapping and
+ * search.spec are set by the caller. */
+int writer_open(struct writer *w, struct err *e);
+void writer_start(struct writer *w);
+/* The thread ends after its transaction; call it after everybody who posts has ended or been left behind. */
+void writer_stop(struct writer *w);
+void writer_close(struct writer *w);
+
+/* Posts; any thread. */
+bool writer_post_batch(struct writer *w, struct sync_batch *batch);
+void writer_post_ack(void *w, size_t sink, uint64_t position);
+void writer_post_command(struct writer *w, const struct command *cmd, command_done *done, void *ctx);
+/* The committed cookie, malloc'ed, or NULL. */
+char *writer_cookie(struct writer *w);
+
+#endif

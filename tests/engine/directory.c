@@ -1,0 +1,488 @@
+/* The directory of the harness: entries, and the messages of RFC 4533 and of the second connection about them. */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "phase.h"
+#include "scene.h"
+
+#define ATTRS 24
+
+struct content {
+    char *names[ATTRS], *values[ATTRS];
+    size_t n;
+};
+
+struct person {
+    char name[32];
+    bool there;       /* in the directory */
+    bool matches;     /* the filter */
+    struct content now, before;
+};
+
+static struct person *people;
+static size_t n_people;
+static unsigned csn_count;
+static struct phase_state phase;
+static uint32_t session_number, token;
+static char **asked_names;   /* look-ups under way */
+static size_t n_asked;
+
+static void content_free(struct content *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        free(c->names[i]);
+        free(c->values[i]);
+    }
+    c->n = 0;
+}
+
+void directory_forget(void)
+{
+    for (size_t i = 0; i < n_people; i++) {
+        content_free(&people[i].now);
+        content_free(&people[i].before);
+    }
+    directory_forget_asked();
+    free(people);
+    people = NULL;
+    n_people = 0;
+    csn_count = 0;
+    session_number = token = 0;
+}
+
+void directory_forget_asked(void)
+{
+    for (size_t i = 0; i < n_asked; i++)
+        free(asked_names[i]);
+    free(asked_names);
+    asked_names = NULL;
+    n_asked = 0;
+}
+
+void uuid_of(const char *name, uint8_t uuid[UUID_BYTES])
+{
+    size_t n = strlen(name);
+
+    memset(uuid, 0, UUID_BYTES);
+    memcpy(uuid, name, n < UUID_BYTES ? n : UUID_BYTES);
+}
+
+static void name_of(const uint8_t *uuid, char name[UUID_BYTES + 1])
+{
+    memcpy(name, uuid, UUID_BYTES);
+    name[UUID_BYTES] = '\0';
+}
+
+/* ---- what it does ------------------------------------------------------------------------------------------- */
+
+static struct person *find(const char *name)
+{
+    for (size_t i = 0; i < n_people; i++)
+        if (strcmp(people[i].name, name) == 0)
+            return &people[i];
+    return NULL;
+}
+
+static struct person *person(const char *name)
+{
+    struct person *p = find(name);
+
+    cr_assert_not_null(p, "there is no %s", name);
+    return p;
+}
+
+static void csn_text(unsigned count, char text[CSN_TEXT])
+{
+    snprintf(text, CSN_TEXT, "20261124074955.%06uZ#000000#000#000000", count);
+}
+
+static void add_attr(struct content *c, const char *name, const char *value)
+{
+    cr_assert_lt(c->n, (size_t)ATTRS);
+    c->names[c->n] = strdup(name);
+    c->values[c->n++] = strdup(value);
+}
+
+static bool has_attr(const struct content *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void put(const char *name, va_list ap)
+{
+    struct person *p = find(name);
+    char text[CSN_TEXT], mail[64];
+    const char *attr;
+
+    if (p == NULL) {
+        people = realloc(people, (n_people + 1) * sizeof(*people));
+        p = &people[n_people++];
+        *p = (struct person){ 0 };
+        snprintf(p->name, sizeof(p->name), "%s", name);
+    }
+    content_free(&p->before);
+    p->before = p->now;
+    p->now.n = 0;
+    p->there = p->matches = true;
+    while ((attr = va_arg(ap, const char *)) != NULL)
+        add_attr(&p->now, attr, va_arg(ap, const char *));
+    snprintf(mail, sizeof(mail), "%s@example.com", name);
+    if (!has_attr(&p->now, "mail"))
+        add_attr(&p->now, "mail", mail);
+    csn_text(++csn_count, text);
+    add_attr(&p->now, "entryCSN", text);
+}
+
+void dir_put(const char *name, ...)
+{
+    va_list ap;
+
+    va_start(ap, name);
+    put(name, ap);
+    va_end(ap);
+}
+
+void dir_remove(const char *name)
+{
+    person(name)->there = false;
+    csn_count++;
+}
+
+void dir_leaves(const char *name)
+{
+    person(name)->matches = false;
+    csn_count++;
+}
+
+const char *many(int i)
+{
+    static char texts[8][16];
+    static unsigned at;
+    char *text = texts[at++ % 8];
+
+    snprintf(text, sizeof(texts[0]), "u%03d", i);
+    return text;
+}
+
+void dir_put_many(int n)
+{
+    for (int i = 0; i < n; i++)
+        dir_put(many(i), "givenName", "Uma", NULL);
+}
+
+/* ---- what it says ------------------------------------------------------------------------------------------- */
+
+static struct entry *make_entry(struct arena *a, const struct person *p, const struct content *c)
+{
+    struct entry *e = arena_alloc(a, sizeof(*e));
+    char dn[96];
+    int n = snprintf(dn, sizeof(dn), "uid=%s,ou=people,dc=example,dc=com", p->name);
+
+    uuid_of(p->name, e->uuid);
+    e->dn = arena_copy(a, dn, (size_t)n);
+    e->attrs = arena_alloc(a, ATTRS * sizeof(*e->attrs));
+    for (size_t i = 0; i < c->n; i++) {
+        struct entry_attr *attr = (struct entry_attr *)(uintptr_t)entry_attr(e, c->names[i]);
+
+        if (attr == NULL) {
+            attr = &e->attrs[e->n_attrs++];
+            attr->name = arena_copy(a, c->names[i], strlen(c->names[i]));
+            attr->values = arena_alloc(a, ATTRS * sizeof(*attr->values));
+        }
+        attr->values[attr->n_values++] = arena_copy(a, c->values[i], strlen(c->values[i]));
+    }
+    return e;
+}
+
+static void give_cookie(struct sync_batch *b, struct sync_msg *m, unsigned count)
+{
+    char csn[CSN_TEXT], text[64 + CSN_TEXT];
+    int n;
+
+    csn_text(count, csn);
+    n = snprintf(text, sizeof(text), "rid=001,sid=001,csn=%s", csn);
+    m->cookie = arena_copy(&b->arena, text, (size_t)n);
+    m->has_cookie = true;
+}
+
+/* Gives a message of the session its effect and hands it on. */
+static void say(struct sync_batch *b)
+{
+    struct err e;
+
+    for (struct sync_msg *m = b->first; m; m = m->next) {
+        m->session = session_number;
+        cr_assert_eq(phase_step(&phase, m, &e), 0, "%s", e.text);
+    }
+    scene_round(b);
+}
+
+void session(bool cookie)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
+
+    phase = (struct phase_state){ .persist_mode = true, .had_cookie = cookie };
+    m->session = ++session_number;
+    m->had_cookie = cookie;
+    m->uri = slice_of("ldap://one");
+    scene_round(b);
+}
+
+static void say_entry(const char *name, enum sync_state state, bool older)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_ENTRY);
+    struct person *p = person(name);
+    const struct content none = { .n = 0 };
+    bool content = state == SYNC_STATE_ADD || state == SYNC_STATE_MODIFY;
+
+    m->state = state;
+    m->entry = make_entry(&b->arena, p, !content ? &none : older ? &p->before : &p->now);
+    if (phase.phase == PHASE_OF_PERSIST)
+        give_cookie(b, m, csn_count);
+    say(b);
+}
+
+void tell(const char *name)
+{
+    say_entry(name, phase.phase == PHASE_OF_PERSIST ? SYNC_STATE_MODIFY : SYNC_STATE_ADD, false);
+}
+
+void tell_all(void)
+{
+    for (size_t i = 0; i < n_people; i++)
+        if (people[i].there && people[i].matches)
+            tell(people[i].name);
+}
+
+void tell_older(const char *name)
+{
+    say_entry(name, SYNC_STATE_ADD, true);
+}
+
+void tell_present(const char *name)
+{
+    say_entry(name, SYNC_STATE_PRESENT, false);
+}
+
+void tell_gone(const char *name)
+{
+    say_entry(name, SYNC_STATE_DELETE, false);
+}
+
+void tell_set(bool gone, const char *const *names)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_IDSET);
+    struct buf uuids = { 0 };
+
+    for (; *names; names++) {
+        uuid_of(*names, (uint8_t *)buf_room(&uuids, UUID_BYTES));
+        uuids.len += UUID_BYTES;
+        m->n_uuids++;
+    }
+    m->uuids = (const uint8_t *)arena_copy(&b->arena, uuids.p, uuids.len).p;
+    m->deletes = gone;
+    if (phase.phase == PHASE_OF_PERSIST)
+        give_cookie(b, m, csn_count);
+    buf_free(&uuids);
+    say(b);
+}
+
+void tell_broken(const char *name)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_INVALID);
+    const struct content none = { .n = 0 };
+
+    m->entry = make_entry(&b->arena, person(name), &none);
+    m->text = slice_of("it does not decode");
+    say(b);
+}
+
+static struct sync_msg *add_done(struct sync_batch *b, enum sync_type type)
+{
+    struct sync_msg *m = sync_batch_add(b, type);
+
+    m->done = true;
+    return m;
+}
+
+void done_present(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    give_cookie(b, add_done(b, SYNC_REFRESH_PRESENT), csn_count);
+    say(b);
+}
+
+void done_delete(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    give_cookie(b, add_done(b, SYNC_REFRESH_DELETE), csn_count);
+    say(b);
+}
+
+void done_without_cookie(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    add_done(b, SYNC_REFRESH_PRESENT);
+    say(b);
+}
+
+void done_with(const char *cookie)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = add_done(b, SYNC_REFRESH_PRESENT);
+
+    m->cookie = slice_of(cookie);
+    m->has_cookie = true;
+    say(b);
+}
+
+void end_of_search(int rc)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_DONE);
+
+    m->rc = rc;
+    m->text = slice_of("the search ended");
+    say(b);
+}
+
+void lost(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    sync_batch_add(b, SYNC_LOST)->text = slice_of("the connection broke");
+    scene_round(b);
+}
+
+void refresh_in_full(void)
+{
+    session(false);
+    tell_all();
+    done_present();
+}
+
+void changes(const char *name, ...)
+{
+    va_list ap;
+
+    va_start(ap, name);
+    put(name, ap);
+    va_end(ap);
+    tell(name);
+}
+
+void deletes(const char *name)
+{
+    dir_remove(name);
+    tell_gone(name);
+}
+
+/* ---- the second connection ---------------------------------------------------------------------------------- */
+
+void directory_ask(const uint8_t *uuid)
+{
+    asked_names = realloc(asked_names, (n_asked + 1) * sizeof(*asked_names));
+    asked_names[n_asked] = malloc(UUID_BYTES + 1);
+    name_of(uuid, asked_names[n_asked++]);
+}
+
+bool was_asked(const char *name)
+{
+    for (size_t i = 0; i < n_asked; i++)
+        if (strcmp(asked_names[i], name) == 0)
+            return true;
+    return false;
+}
+
+size_t asked(void)
+{
+    return n_asked;
+}
+
+static enum lookup_outcome truth(const struct person *p)
+{
+    if (p == NULL || !p->there)
+        return LOOKUP_DELETED;
+    return p->matches ? LOOKUP_IN_PLACE : LOOKUP_LEFT;
+}
+
+static void add_answer(struct sync_batch *b, const char *name, int outcome)
+{
+    struct sync_msg *m = sync_batch_add(b, SYNC_LOOKUP);
+    const struct person *p = find(name), unknown = { .there = false };
+    const struct content none = { .n = 0 };
+
+    m->token = token;
+    m->outcome = outcome < 0 ? truth(p) : (enum lookup_outcome)outcome;
+    m->text = slice_of(m->outcome == LOOKUP_UNPROVEN ? "busy" : "");
+    m->entry = make_entry(&b->arena, p ? p : &unknown, p && m->outcome == LOOKUP_IN_PLACE ? &p->now : &none);
+    uuid_of(name, m->entry->uuid);
+}
+
+/* Answers the first n, as one request; outcome -1: with the truth. csn: of the server, 0: it has none. */
+static void answer_some(size_t n, int outcome, unsigned csn, const char *uri)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+    char text[CSN_TEXT];
+
+    cr_assert_gt(n, 0u, "nothing was asked");
+    m->token = ++token;
+    m->uri = slice_of(uri);
+    csn_text(csn, text);
+    m->n_csns = csn > 0;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    for (size_t i = 0; i < n; i++) {
+        add_answer(b, asked_names[i], outcome);
+        free(asked_names[i]);
+    }
+    n_asked -= n;
+    memmove(asked_names, asked_names + n, n_asked * sizeof(*asked_names));
+    sync_batch_add(b, SYNC_PROBE_END)->token = token;
+    scene_round(b);
+}
+
+static void answer_all(int outcome, unsigned csn, const char *uri)
+{
+    answer_some(n_asked, outcome, csn, uri);
+}
+
+void answer(void)
+{
+    answer_all(-1, csn_count, "ldap://one");
+}
+
+void answer_as(enum lookup_outcome o)
+{
+    answer_all((int)o, csn_count, "ldap://one");
+}
+
+void answer_one_as(enum lookup_outcome o)
+{
+    answer_some(1, (int)o, csn_count, "ldap://one");
+}
+
+void answer_from_behind(void)
+{
+    cr_assert_gt(csn_count, 1u);
+    answer_all(-1, 1, "ldap://two");
+}
+
+void answer_without_context(const char *uri)
+{
+    answer_all(-1, 0, uri);
+}

@@ -1,0 +1,110 @@
+/* A mirror with a scripted directory on one side and a mail server that accepts no nonsense on the other, in one thread,
+ * with a clock that stands until the test moves it. A test reads like a story: what the directory does, what it says,
+ * what time passes, and what must have been queued by then.
+ *
+ * Names are those of accounts: "ann" is uid=ann,ou=people,dc=example,dc=com, has mail ann@example.com unless a test says
+ * otherwise, and a uuid made of its name. */
+#ifndef TESTS_ENGINE_HARNESS_H
+#define TESTS_ENGINE_HARNESS_H
+
+#include "mirror.h"
+
+extern struct config_connector conf;   /* of the scene; changed before scene_reopen() or between two steps */
+extern struct mirror *mirror;
+
+/* .init and .fini of each suite: an empty state in a folder of its own. At the end of a test the state is audited and
+ * the mail server compared with it. */
+void scene_open(void);
+void scene_close(void);
+/* Ends as if killed (what was not committed is lost) and starts again. */
+void scene_reopen(void);
+/* … after some time, by the wall clock. */
+void scene_sleep_s(int64_t seconds);
+/* While on, messages are all of one round: nothing is released and nothing committed. Off: ends the round. */
+void scene_one_round(bool on);
+/* The next commit fails, as on a full disk; what follows is what the writer does then. */
+void scene_fail_commit(bool on);
+
+/* ---- what the directory does, without a word ---- */
+
+/* Makes or replaces an entry: attribute, value, attribute, value …, NULL. */
+void dir_put(const char *name, ...) __attribute__((sentinel));
+void dir_remove(const char *name);
+/* It is still there, but does not match the filter any more. */
+void dir_leaves(const char *name);
+/* n entries u000, u001 …, each with a givenName. */
+void dir_put_many(int n);
+/* "u007" for 7; the text is valid until the next few calls. */
+const char *many(int i);
+
+/* ---- what it says; effects are those of phase.c ---- */
+
+void session(bool cookie);        /* a search begins, with or without a cookie */
+void tell(const char *name);      /* the entry with its content */
+void tell_all(void);
+void tell_older(const char *name);   /* … as it was before its last change */
+void tell_present(const char *name);
+void tell_gone(const char *name);
+void tell_set(bool gone, const char *const *names);   /* a syncIdSet; NULL ends the names */
+void tell_broken(const char *name);   /* a message that does not decode but whose UUID does */
+void done_present(void);          /* end of a refresh with a present phase, and the cookie of now */
+void done_delete(void);           /* … with a delete phase */
+void done_without_cookie(void);   /* … with a present phase, but no cookie */
+void done_with(const char *cookie);
+void end_of_search(int rc);       /* a result */
+void lost(void);                  /* the connection broke */
+
+/* session(false), all entries, done_present() */
+void refresh_in_full(void);
+/* dir_put() and tell(); dir_remove() and tell_gone() */
+void changes(const char *name, ...) __attribute__((sentinel));
+void deletes(const char *name);
+
+/* ---- the second connection ---- */
+
+bool was_asked(const char *name);
+size_t asked(void);                       /* how many look-ups are not answered yet */
+void answer(void);                        /* all of them, with the truth */
+void answer_as(enum lookup_outcome o);    /* all of them, with this (IN_PLACE needs an entry) */
+void answer_one_as(enum lookup_outcome o);   /* the oldest only */
+void answer_from_behind(void);            /* the truth, from a server whose contextCSN is older */
+void answer_without_context(const char *uri);   /* the truth, from a server that has none */
+
+/* ---- time ---- */
+
+void pass_s(int64_t seconds);
+/* The wall clock alone is set forward or back. */
+void jump_s(int64_t seconds);
+
+/* ---- the operator ---- */
+
+void approve(uint32_t hold, uint32_t upto);
+void reject(uint32_t hold, uint32_t upto);
+void resync(void);
+
+/* ---- what must be ---- */
+
+/* The lines queued since the last call are these, in this order: "create ann@example.com contactInfo.firstName=Ann (add,
+ * refresh)"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
+void expect(const char *line, ...) __attribute__((sentinel));
+void expect_nothing(void);
+void expect_any(void);   /* forgets the lines */
+/* The first of them begins so; it is still there for the next expectation. */
+void expect_first(const char *begin);
+/* n lines that begin so, and no others. */
+void expect_many(size_t n, const char *begin);
+void expect_pending(const char *name, enum pending_what what, enum pending_reason reason);
+void expect_none(const char *name);       /* nothing is pending of it */
+void expect_hold(uint32_t id, uint32_t count, bool rejected);
+void expect_holds(unsigned n);            /* so many are listed */
+void expect_state(const char *name, enum object_state state);
+void expect_unknown(const char *name);    /* it is not mirrored */
+void expect_waits(const char *name, bool waits);   /* for an address */
+void expect_invalid(const char *name, bool invalid);
+void expect_restart(const char *why);     /* the source was told to begin again; NULL: it was not */
+bool was_restarted(void);                 /* it was, since the last time */
+const char *cookie_stored(void);          /* what a source would send now; "" if nothing */
+
+void uuid_of(const char *name, uint8_t uuid[UUID_BYTES]);
+
+#endif

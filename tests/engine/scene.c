@@ -1,0 +1,453 @@
+/* The scene: the mirror in the middle, driven as the writer drives it. */
+#include "scene.h"
+
+#include <criterion/criterion.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "clock.h"
+#include "log.h"
+
+#define WALL_BEGIN ((int64_t)1800000000 * 1000)
+
+struct config_connector conf;
+struct mirror *mirror;
+
+static char dir[64], folder[96];
+static struct hold_numbers numbers;
+static int64_t wall_ms, mono_ms;
+static uint64_t seen_seq;
+static bool one_round, fail_commit;
+static char restarted[256];
+static char empty[] = "";
+
+static void default_conf(void)
+{
+    static char name[] = "corp", base[] = "ou=people,dc=example,dc=com", class[] = "inetOrgPerson", mail[] = "mail";
+    static char domain[] = "example.com", host_field[] = "mailHost", member[] = "member", cn[] = "cn";
+
+    conf = (struct config_connector){
+        .name = name, .tls_ca_file = empty, .tls_cert_file = empty, .tls_key_file = empty, .bind_dn = empty,
+        .bind_pass = empty, .bind_pass_file = empty, .sasl_mechanism = empty, .timeout = 4, .watchdog_interval = 15,
+        .reconcile_interval = 86400, .polling_interval = 300, .retry_interval = 10, .max_retry_interval = 300,
+        .account_base = base, .account_scope = SCOPE_SUB, .account_class = class, .account_filter = empty,
+        .account_name_attribute = mail, .account_whole_address = true, .group_base = empty, .group_scope = SCOPE_SUB,
+        .group_class = empty, .group_filter = empty, .group_name_attribute = cn, .group_member_attribute = member,
+        .group_address_attribute = empty, .domain = domain, .custom_schema_file = empty, .host_field = host_field,
+        .host = empty, .delete_grace = 300, .rebind = true,
+        .guard = { .max_deletes = 100, .max_delete_percent = 10, .max_clears = 100, .max_clear_percent = 10,
+                   .max_members_removed = 500, .window = 3600, .settle = 1 },
+    };
+}
+
+static struct mapping *make_mapping(void)
+{
+    struct mapping_override o[8];
+    struct mapping *m;
+    struct err e;
+
+    for (size_t i = 0; i < conf.n_attributes; i++)
+        o[i] = (struct mapping_override){ conf.attributes[i].attribute, conf.attributes[i].field,
+                                          conf.attributes[i].kind };
+    m = mapping_new(OBJECT_ACCOUNT, conf.account_name_attribute, conf.account_whole_address, conf.domain,
+                    conf.clustered ? conf.host_field : NULL, conf.host, o, conf.n_attributes, &e);
+    cr_assert_not_null(m, "%s", e.text);
+    return m;
+}
+
+static void start(void)
+{
+    struct err e;
+
+    mirror = mem_alloc(sizeof(*mirror));
+    mirror->conf = &conf;
+    mirror->subject = conf.name;
+    mirror->store = store_open(folder, DB_WRITE, &e);
+    cr_assert_not_null(mirror->store, "%s", e.text);
+    if (numbers.high < mirror->store->hold_high)
+        numbers.high = mirror->store->hold_high;
+    mirror->numbers = &numbers;
+    mirror->mapping = make_mapping();
+    mirror->search.kind = OBJECT_ACCOUNT;
+    cr_assert_eq(mirror_open(mirror, &e), 0, "%s", e.text);
+    cr_assert_null(mirror->t);
+}
+
+static void stop(void)
+{
+    mirror_close(mirror);
+    mapping_free(&mirror->mapping);
+    store_close(&mirror->store);
+    free(mirror);
+    mirror = NULL;
+}
+
+void scene_open(void)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    default_conf();
+    wall_ms = WALL_BEGIN;
+    mono_ms = 1000000;
+    clock_set_wall_ms(wall_ms);
+    clock_set_mono_ms(mono_ms);
+    snprintf(dir, sizeof(dir), "/tmp/axsync-engine-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(folder, sizeof(folder), "%s/corp", dir);
+    seen_seq = 0;
+    one_round = fail_commit = false;
+    restarted[0] = '\0';
+    numbers.high = 0;
+    start();
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void read_lines(void);
+
+/* What every test ends with: the state hangs together, also as read back, and the mail server has what it says. */
+static void check_all(void)
+{
+    struct txn *t;
+
+    read_lines();
+    audit_store(mirror->store);
+    t = txn_begin(mirror->store->db, DB_READ);
+    target_compare(t);
+    txn_abort(&t);
+}
+
+void scene_close(void)
+{
+    if (mirror) {
+        scene_reopen();
+        check_all();
+        stop();
+    }
+    directory_forget();
+    target_forget();
+    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void scene_reopen(void)
+{
+    if (mirror->t == NULL && mirror->load == NULL)
+        check_all();
+    stop();
+    directory_forget_asked();
+    one_round = false;
+    start();
+}
+
+void scene_sleep_s(int64_t seconds)
+{
+    wall_ms += seconds * 1000;
+    clock_set_wall_ms(wall_ms);
+    scene_reopen();
+}
+
+/* ---- as the writer does it ---------------------------------------------------------------------------------- */
+
+/* What was committed to the queue since the last time. */
+static void read_lines(void)
+{
+    struct txn *t = txn_begin(mirror->store->db, DB_READ);
+    struct buf out = { 0 };
+    const char *p, *end;
+
+    while (queue_read(t, seen_seq, 1 << 20, &out, &seen_seq) > 0)
+        ;
+    txn_abort(&t);
+    p = out.p;
+    end = out.p + out.len;
+    while (p < end) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+        target_line(slice_make(p, (size_t)(newline - p)));
+        p = newline + 1;
+    }
+    buf_free(&out);
+}
+
+static void note_restart(void)
+{
+    if (mirror->restart_why[0])
+        snprintf(restarted, sizeof(restarted), "%s", mirror->restart_why);
+    mirror->restart_why[0] = '\0';
+}
+
+static void commit(void)
+{
+    struct err e;
+
+    if (fail_commit) {
+        mirror_begin(mirror);
+        txn_append(mirror->t, TABLE_META, slice_of("\x01"), slice_of("not at the end"));   /* a sticky error */
+        fail_commit = false;
+        cr_assert_neq(mirror_commit(mirror, &e), 0);
+        mirror_reset(mirror);
+        note_restart();
+        return;
+    }
+    cr_assert_eq(mirror_commit(mirror, &e), 0, "%s", e.text);
+    read_lines();
+    if (mirror->ask.len) {
+        mirror->asked++;
+        csn_set_copy(&mirror->asked_highest, &mirror->search.highest);
+        for (size_t i = 0; i < mirror->ask.len; i += UUID_BYTES)
+            directory_ask((const uint8_t *)mirror->ask.p + i);
+        buf_reset(&mirror->ask);
+    }
+    note_restart();
+}
+
+/* In a refresh the writer has no hurry: it commits when some time has passed. */
+static bool must_commit(bool time_passed)
+{
+    return mirror->restart_why[0] || mirror->search.cookie_dirty ||
+           ((mirror->urgent || mirror->ask.len) && (!mirror->search.refreshing || time_passed));
+}
+
+static void run_round(struct sync_batch *b, bool time_passed)
+{
+    mirror_begin(mirror);
+    mirror_watch_clock(mirror);
+    for (const struct sync_msg *m = b ? b->first : NULL; m; m = m->next)
+        ingest_message(mirror, m);
+    if (b)
+        sync_batch_free(&b);
+    if (one_round)
+        return;
+    mirror_begin(mirror);
+    release_run(mirror);
+    if (must_commit(time_passed))
+        commit();
+    else if (!mirror->urgent)
+        txn_abort(&mirror->t);
+    read_lines();   /* the end of a load commits by itself */
+}
+
+void scene_round(struct sync_batch *b)
+{
+    run_round(b, false);
+}
+
+void scene_one_round(bool on)
+{
+    one_round = on;
+    if (!on)
+        scene_round(NULL);
+}
+
+void scene_fail_commit(bool on)
+{
+    fail_commit = on;
+}
+
+void pass_s(int64_t seconds)
+{
+    wall_ms += seconds * 1000;
+    mono_ms += seconds * 1000;
+    clock_set_wall_ms(wall_ms);
+    clock_set_mono_ms(mono_ms);
+    run_round(NULL, true);
+}
+
+void jump_s(int64_t seconds)
+{
+    wall_ms += seconds * 1000;
+    clock_set_wall_ms(wall_ms);
+    run_round(NULL, true);
+}
+
+/* ---- the operator ------------------------------------------------------------------------------------------- */
+
+static void command(enum command_verb verb, uint32_t hold, uint32_t upto)
+{
+    struct command c = { verb, hold, upto };
+    struct err e = { 0 };
+    char text[512];
+
+    mirror_begin(mirror);
+    mirror_watch_clock(mirror);
+    cr_assert_eq(release_command(mirror, &c, text, sizeof(text), &e), 0, "%s", e.text);
+    mirror_begin(mirror);
+    release_run(mirror);
+    commit();
+}
+
+void approve(uint32_t hold, uint32_t upto)
+{
+    command(COMMAND_APPROVE, hold, upto);
+}
+
+void reject(uint32_t hold, uint32_t upto)
+{
+    command(COMMAND_REJECT, hold, upto);
+}
+
+void resync(void)
+{
+    command(COMMAND_RESYNC, 0, 0);
+}
+
+/* ---- what must be ------------------------------------------------------------------------------------------- */
+
+/* The pending row of that sort, of whatever field; false: none. */
+static bool find_pending(struct txn *t, const char *name, enum pending_what what, struct pending *p, struct arena *a)
+{
+    struct buf next = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    bool found = false;
+
+    uuid_of(name, uuid);
+    while (!found && pending_next(t, uuid, &next, p, a))
+        found = what == 0 || p->what == what;
+    buf_free(&next);
+    return found;
+}
+
+static struct txn *look(void)
+{
+    return txn_begin(mirror->store->db, DB_READ);
+}
+
+void expect_pending(const char *name, enum pending_what what, enum pending_reason reason)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    struct pending p;
+
+    cr_assert(find_pending(t, name, what, &p, &a), "nothing is pending of %s", name);
+    cr_assert_eq(p.reason, reason, "%s is %s, not %s", name, pending_reason_name(p.reason), pending_reason_name(reason));
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_none(const char *name)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    struct pending p;
+
+    cr_assert(!find_pending(t, name, 0, &p, &a), "%s: still %s", name, pending_reason_name(p.reason));
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_hold(uint32_t id, uint32_t count, bool rejected)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    struct hold h;
+
+    cr_assert(hold_get(t, id, &h, &a), "there is no hold %u", id);
+    cr_assert_eq(h.count, count, "hold %u has %u, not %u", id, h.count, count);
+    cr_assert_eq(h.rejected, rejected);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_holds(unsigned n)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    struct hold h;
+    uint32_t id = 0;
+    unsigned there = 0;
+
+    while (hold_next(t, &id, &h, &a))
+        there++;
+    cr_assert_eq(there, n, "%u holds, expected %u; the last: %.*s", there, n, there ? (int)h.why.len : 0, h.why.p);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_state(const char *name, enum object_state state)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    uuid_of(name, uuid);
+    cr_assert_neq(objects_get(t, uuid, &o, &a), 0, "%s is not mirrored", name);
+    cr_assert_eq(o.state, state, "%s has state %d", name, (int)o.state);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_unknown(const char *name)
+{
+    struct txn *t = look();
+    uint8_t uuid[UUID_BYTES];
+
+    uuid_of(name, uuid);
+    cr_assert_eq(objects_find(t, uuid, NULL), 0, "%s is mirrored", name);
+    txn_abort(&t);
+}
+
+void expect_waits(const char *name, bool waits)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    uuid_of(name, uuid);
+    cr_assert_eq(want_get(t, uuid, &o, &a), waits, "%s %s", name, waits ? "does not wait" : "waits");
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_invalid(const char *name, bool invalid)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct slice dn, reason;
+
+    uuid_of(name, uuid);
+    cr_assert_eq(invalid_get(t, uuid, &dn, &reason, &a), invalid, "%s is %s", name, invalid ? "valid" : "invalid");
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_restart(const char *why)
+{
+    if (why)
+        cr_assert_not_null(strstr(restarted, why), "\"%s\" is not in \"%s\"", why, restarted);
+    else
+        cr_assert_str_empty(restarted);
+    restarted[0] = '\0';
+}
+
+bool was_restarted(void)
+{
+    bool was = restarted[0] != '\0';
+
+    restarted[0] = '\0';
+    return was;
+}
+
+const char *cookie_stored(void)
+{
+    static char text[256];
+    struct txn *t = look();
+    struct slice v = { "", 0 };
+
+    meta_get(t, "cookie", "account", &v);
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARG(v));
+    txn_abort(&t);
+    return text;
+}

@@ -1,0 +1,248 @@
+/* Whatever the directory does and whatever is killed: when it is quiet, and nothing is held, the mail server has what the
+ * directory says, and in between no line was one that it would refuse (target.c). */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "harness.h"
+
+#define PEOPLE 12
+#define ADDRESSES 14
+
+static unsigned long long random_state;
+
+static unsigned below(unsigned n)
+{
+    random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(random_state >> 33) % n;
+}
+
+static void begin(void)
+{
+    const char *given = getenv("AXSYNC_TEST_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+
+    scene_open();
+    conf.guard = (struct config_guard){ .window = 3600, .settle = 1 };
+    fprintf(stderr, "AXSYNC_TEST_SEED=%u\n", seed);
+    random_state = seed;
+}
+
+TestSuite(storm, .init = begin, .fini = scene_close, .timeout = 110);
+
+static bool there[PEOPLE];     /* in the directory */
+static int address[PEOPLE];
+static bool told[PEOPLE];      /* since the session broke off, not yet told: it is different */
+static bool connected;
+
+/* An address that nobody in the directory has: conflicts that stay would have no end to compare. */
+static int free_address(void)
+{
+    for (;;) {
+        int a = (int)below(ADDRESSES);
+        bool taken = false;
+
+        for (int i = 0; i < PEOPLE; i++)
+            taken = taken || (there[i] && address[i] == a);
+        if (!taken)
+            return a;
+    }
+}
+
+static void put(int i)
+{
+    char mail[32], sn[8];
+
+    snprintf(mail, sizeof(mail), "m%d@example.com", address[i]);
+    snprintf(sn, sizeof(sn), "s%u", below(4));
+    if (below(3))
+        dir_put(many(i), "mail", mail, "sn", sn, NULL);
+    else
+        dir_put(many(i), "mail", mail, NULL);
+    there[i] = true;
+    told[i] = false;
+}
+
+static void tell_now(int i)
+{
+    if (!connected)
+        return;
+    if (there[i])
+        tell(many(i));
+    else
+        tell_gone(many(i));
+    told[i] = true;
+}
+
+static void change(int i)
+{
+    switch (below(6)) {
+    case 0:
+        if (there[i]) {
+            dir_remove(many(i));
+            there[i] = false;
+            told[i] = false;
+            tell_now(i);
+        }
+        break;
+    case 1:
+    case 2:
+        if (there[i])
+            address[i] = free_address();
+        /* fall through */
+    default:
+        if (!there[i])
+            address[i] = free_address();
+        put(i);
+        tell_now(i);
+    }
+}
+
+/* Two exchange their addresses: the directory allows it in two steps, or while we do not look. */
+static void swap(int i, int k)
+{
+    int a = address[i];
+
+    if (!there[i] || !there[k] || i == k)
+        return;
+    address[i] = address[k];
+    address[k] = a;
+    put(i);
+    put(k);
+    tell_now(i);
+    tell_now(k);
+}
+
+static void refresh(void)
+{
+    bool cookie = below(2) && cookie_stored()[0];
+
+    if (connected)
+        lost();
+    session(cookie);
+    for (int i = 0; i < PEOPLE; i++) {
+        if (there[i] && (!cookie || !told[i]))
+            tell(many(i));
+        else if (there[i])
+            tell_present(many(i));
+        if (below(40) == 0) {   /* breaks off */
+            lost();
+            connected = false;
+            return;
+        }
+    }
+    done_present();
+    connected = true;
+    for (int i = 0; i < PEOPLE; i++)
+        told[i] = true;
+}
+
+static void forget_told(void)
+{
+    connected = false;
+    for (int i = 0; i < PEOPLE; i++)
+        told[i] = false;   /* what was not committed is told again; more often does no harm */
+}
+
+static void kill_it(void)
+{
+    scene_reopen();
+    forget_told();
+}
+
+static void answer_somehow(void)
+{
+    if (asked() == 0)
+        return;
+    if (below(4) == 0)
+        answer_as(LOOKUP_UNPROVEN);
+    else if (below(4) == 0)
+        answer_from_behind();
+    else
+        answer();
+}
+
+static void do_something(void)
+{
+    switch (below(12)) {
+    case 0:
+        if (below(2))
+            kill_it();
+        else
+            scene_fail_commit(true);
+        break;
+    case 1:
+        refresh();
+        break;
+    case 2:
+        swap((int)below(PEOPLE), (int)below(PEOPLE));
+        break;
+    case 3:
+    case 4:
+        answer_somehow();
+        break;
+    case 5:
+    case 6:
+        pass_s(below(200));
+        break;
+    default:
+        change((int)below(PEOPLE));
+    }
+}
+
+static void step(void)
+{
+    do_something();
+    if (was_restarted()) {
+        lost();
+        forget_told();
+    }
+}
+
+/* Until nothing happens any more. */
+static void settle(void)
+{
+    scene_fail_commit(false);
+    do
+        refresh();
+    while (!connected);
+    for (int i = 0; i < 20; i++) {
+        pass_s(400);
+        while (asked())
+            answer();
+    }
+}
+
+static void compare(void)
+{
+    struct arena a = { 0 };
+    struct object o;
+    struct txn *t = txn_begin(mirror->store->db, DB_READ);
+
+    for (int i = 0; i < PEOPLE; i++) {
+        uint8_t uuid[UUID_BYTES];
+        char mail[32];
+
+        uuid_of(many(i), uuid);
+        snprintf(mail, sizeof(mail), "m%d@example.com", address[i]);
+        cr_assert_eq(objects_get(t, uuid, &o, &a) != 0, there[i], "%s", many(i));
+        if (there[i])
+            cr_assert(slice_eq(o.address, slice_of(mail)), "%s is %.*s, not %s", many(i), SLICE_ARG(o.address), mail);
+    }
+    cr_assert_eq(txn_count(t, TABLE_PENDING), 0u);
+    cr_assert_eq(txn_count(t, TABLE_WANT), 0u);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+Test(storm, ends_in_calm)
+{
+    for (int round = 0; round < 25; round++) {
+        for (int i = 0; i < 60; i++)
+            step();
+        settle();
+        compare();
+        expect_any();
+    }
+}
