@@ -1,0 +1,270 @@
+/* `axsync entry`: all that is stored of one entry, found by its UUID, its address (an alias too) or its DN. */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "mem.h"
+#include "objects.h"
+#include "pending.h"
+#include "queue.h"
+#include "status_json.h"
+#include "wants.h"
+
+struct wanted {
+    struct slice word;
+    struct buf dn; /* the word as a DN to compare with */
+    bool is_uuid;
+    uint8_t uuid[UUID_BYTES];
+    bool found;
+};
+
+/* ---- finding ------------------------------------------------------------------------------------------------ */
+
+/* Case and the blanks around separators don't matter in a DN. */
+static void put_dn(struct buf *out, struct slice dn)
+{
+    buf_reset(out);
+    for (size_t i = 0; i < dn.len; i++) {
+        char c = dn.p[i];
+        bool escaped = i > 0 && dn.p[i - 1] == '\\', edge = i == 0 || i + 1 == dn.len;
+
+        if (c == ' ' && !escaped && (edge || strchr(",=+ ", dn.p[i - 1]) || strchr(",=+ ", dn.p[i + 1])))
+            continue;
+        buf_u8(out, (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+    }
+}
+
+static bool same_dn(struct wanted *w, struct slice dn, struct buf *scratch)
+{
+    put_dn(scratch, dn);
+    return slice_eq(buf_slice(scratch), buf_slice(&w->dn));
+}
+
+static bool take(struct wanted *w, const uint8_t *uuid)
+{
+    memcpy(w->uuid, uuid, UUID_BYTES);
+    return true;
+}
+
+static bool find_address(struct wanted *w, struct txn *t, struct arena *a)
+{
+    struct slice address = arena_copy(a, w->word.p, w->word.len);
+    struct object want;
+    char *p = (char *)(uintptr_t)address.p;
+
+    for (size_t i = 0; i < address.len; i++)
+        p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+    if (objects_owner(t, address, w->uuid, NULL) != 0)
+        return true;
+    return want_first(t, address, &want, a) && take(w, want.uuid);
+}
+
+/* DNs have no index: they are looked for in all tables, which takes a second or so with a million entries. */
+static bool find_dn_mirrored(struct wanted *w, struct txn *t, struct buf *scratch, struct arena *a)
+{
+    struct slice key, bytes;
+    struct object o;
+    struct walk walk;
+    bool found = false;
+
+    walk_begin(&walk, t, TABLE_OBJECT);
+    while (!found && walk_next(&walk, (struct slice){0}, &key, &bytes)) {
+        found = object_decode(bytes, &o, a) == 0 && same_dn(w, o.dn, scratch) && take(w, o.uuid);
+        arena_reset(a);
+    }
+    walk_end(&walk);
+    return found;
+}
+
+static bool find_dn_other(struct wanted *w, struct txn *t, struct buf *scratch, struct arena *a)
+{
+    struct buf next = {0};
+    struct object want;
+    struct slice dn, reason;
+    uint8_t uuid[UUID_BYTES];
+    bool found = false;
+
+    while (!found && want_next(t, &next, &want, a))
+        found = same_dn(w, want.dn, scratch) && take(w, want.uuid);
+    buf_reset(&next);
+    while (!found && invalid_next(t, &next, uuid, &dn, &reason, a))
+        found = same_dn(w, dn, scratch) && take(w, uuid);
+    buf_free(&next);
+    return found;
+}
+
+static bool find(struct wanted *w, struct txn *t, struct arena *a)
+{
+    struct buf scratch = {0};
+    bool found;
+
+    if (w->is_uuid)
+        return true;
+    if (memchr(w->word.p, '=', w->word.len) == NULL)
+        return find_address(w, t, a);
+    found = find_dn_mirrored(w, t, &scratch, a) || find_dn_other(w, t, &scratch, a);
+    buf_free(&scratch);
+    return found;
+}
+
+/* ---- printing ----------------------------------------------------------------------------------------------- */
+
+static void field(const char *label, struct slice text)
+{
+    if (text.len == 0)
+        return;
+    printf("  %-28s ", label);
+    print_text(stdout, text);
+    putchar('\n');
+}
+
+static const char *state_words(enum object_state state)
+{
+    switch (state) {
+    case OBJECT_MIRRORED:
+        return "mirrored";
+    case OBJECT_ORPHAN:
+        return "orphan: its deletion was rejected, the account stays";
+    case OBJECT_GONE:
+        break;
+    }
+    return "gone: its deletion was sent to the sinks";
+}
+
+static void print_object(const struct object *o)
+{
+    printf("%s, %s\n", object_kind_name(o->kind), state_words(o->state));
+    field("dn", o->dn);
+    field("address", o->address);
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        field("aliases", o->aliases[i]);
+    for (uint32_t i = 0; i < o->n_fields; i++)
+        field(field_name(o->fields[i].field), o->fields[i].value);
+    field("content as of", o->stamp);
+}
+
+static void print_pending(struct txn *t, const struct pending *p, struct arena *a)
+{
+    char when[PRINT_TIME], id[HOLD_ID_TEXT];
+    struct hold h;
+
+    fputs("  pending: ", stdout);
+    if (p->what == PENDING_DELETE)
+        fputs("deletion", stdout);
+    else if (p->what == PENDING_RENAME)
+        fputs("rename to ", stdout);
+    else
+        printf("clearing of %s%s", field_name(p->field), p->alias.len ? " " : "");
+    print_text(stdout, p->what == PENDING_RENAME ? p->address : p->alias);
+    printf(", cause %s, detected %s, %s", cause_name(p->cause), print_time(p->detected_ms, when),
+           pending_reason_name(p->reason));
+    if (p->due_ms > 0)
+        printf(" until %s", print_time(p->due_ms, when));
+    if (p->hold != 0 && hold_get(t, p->hold, &h, a)) {
+        printf(" in hold %s, as number %u of those that joined: ", hold_id_text(&h, id), p->place);
+        print_text(stdout, h.why);
+    }
+    putchar('\n');
+}
+
+/* Lines of the queue that name the UUID: what the slowest sink may not have yet. */
+static void print_queued(struct txn *t, const uint8_t *uuid)
+{
+    struct buf needle = {0};
+    struct slice key, line;
+    char text[UUID_TEXT];
+    struct walk w;
+
+    buf_printf(&needle, "\"uuid\":\"%s\"", uuid_format(uuid, text));
+    walk_begin(&w, t, TABLE_QUEUE);
+    while (walk_next(&w, (struct slice){0}, &key, &line)) {
+        if (memmem(line.p, line.len, needle.p, needle.len) == NULL)
+            continue;
+        fputs("  queued: ", stdout);
+        print_text(stdout, line);
+        putchar('\n');
+    }
+    walk_end(&w);
+    buf_free(&needle);
+}
+
+static void print_want(struct txn *t, const struct object *want, bool mirrored, struct arena *a)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct object owner;
+
+    if (!mirrored)
+        field("dn", want->dn);
+    field("waits for the address", want->address);
+    if (objects_owner(t, want->address, uuid, NULL) != 0 && objects_get(t, uuid, &owner, a) != 0)
+        field("which belongs to", owner.dn);
+}
+
+static bool print_known(struct txn *t, const uint8_t *uuid, const char *connector, struct arena *a)
+{
+    struct object o, want;
+    struct slice dn = {"", 0}, reason = {"", 0};
+    bool mirrored = objects_get(t, uuid, &o, a) != 0, wants = want_get(t, uuid, &want, a);
+    bool invalid = invalid_get(t, uuid, &dn, &reason, a);
+    char text[UUID_TEXT];
+
+    if (!mirrored && !wants && !invalid)
+        return false;
+    printf("%s %s: ", connector, uuid_format(uuid, text));
+    if (mirrored)
+        print_object(&o);
+    else
+        puts("not mirrored");
+    if (wants)
+        print_want(t, &want, mirrored, a);
+    if (invalid) {
+        if (!mirrored)
+            field("dn", dn);
+        field("invalid", reason);
+    }
+    return true;
+}
+
+static int show_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
+{
+    struct wanted *w = ctx;
+    struct arena a = {0};
+    struct buf next = {0};
+    struct pending p;
+
+    (void)s;
+    (void)e;
+    if (find(w, t, &a) && print_known(t, w->uuid, c->name, &a)) {
+        w->found = true;
+        while (pending_next(t, w->uuid, &next, &p, &a))
+            print_pending(t, &p, &a);
+        print_queued(t, w->uuid);
+    }
+    buf_free(&next);
+    arena_free(&a);
+    return 0;
+}
+
+int cmd_entry(const struct cmd_options *o)
+{
+    struct wanted w = {.word = slice_of(o->argv[0])};
+    struct config *conf = cmd_config(o);
+    struct err e = {0};
+    int rc;
+
+    if (conf == NULL)
+        return EX_CONFIG;
+    w.is_uuid = uuid_parse(w.word, w.uuid);
+    put_dn(&w.dn, w.word);
+    rc = cmd_each_state(conf, show_state, &w, NULL, &e);
+    if (rc == 0 && !w.found)
+        rc = err_set(&e, ERR_NOTFOUND,
+                     "nothing is known of %s: it is neither mirrored, nor pending, nor invalid (this "
+                     "version does not ask the directory)",
+                     o->argv[0]);
+    buf_free(&w.dn);
+    config_free(&conf);
+    return rc == 0 ? EX_OK : cmd_fail(&e);
+}

@@ -1,0 +1,99 @@
+/* The entries behind the numbers of `status`: who is invalid, who waits for an address. Read from the state itself. */
+#include "cmd.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "objects.h"
+#include "wants.h"
+
+struct trouble {
+    const char *connector;
+    size_t most;
+    struct buf out; /* printed when the transaction is over */
+};
+
+/* A line under its label; the label once. */
+static void add(struct trouble *tr, const char *label, size_t nth, const struct buf *text)
+{
+    buf_printf(&tr->out, "  %-12s ", nth == 0 ? label : "");
+    buf_add_slice(&tr->out, buf_slice(text));
+    buf_u8(&tr->out, '\n');
+}
+
+static void add_rest(struct trouble *tr, uint64_t all)
+{
+    if (all > tr->most)
+        buf_printf(&tr->out, "  %-12s … and %llu more (axsync status --all)\n", "",
+                   (unsigned long long)(all - tr->most));
+}
+
+static void list_invalid(struct trouble *tr, struct txn *t)
+{
+    struct arena a = {0};
+    struct buf next = {0}, text = {0};
+    struct slice dn, reason;
+    uint8_t uuid[UUID_BYTES];
+    char name[UUID_TEXT];
+
+    for (size_t i = 0; i < tr->most && invalid_next(t, &next, uuid, &dn, &reason, &a); i++) {
+        buf_reset(&text);
+        print_scrubbed(&text, dn.len ? dn : slice_of(uuid_format(uuid, name)));
+        buf_puts(&text, ": ");
+        print_scrubbed(&text, reason);
+        add(tr, "invalid", i, &text);
+    }
+    add_rest(tr, txn_count(t, TABLE_INVALID));
+    buf_free(&text);
+    buf_free(&next);
+    arena_free(&a);
+}
+
+static void list_conflicts(struct trouble *tr, struct txn *t)
+{
+    struct arena a = {0};
+    struct buf next = {0}, text = {0};
+    struct object want, owner;
+    uint8_t uuid[UUID_BYTES];
+
+    for (size_t i = 0; i < tr->most && want_next(t, &next, &want, &a); i++) {
+        buf_reset(&text);
+        print_scrubbed(&text, want.dn);
+        buf_puts(&text, " waits for ");
+        print_scrubbed(&text, want.address);
+        if (objects_owner(t, want.address, uuid, NULL) != 0 && objects_get(t, uuid, &owner, &a) != 0) {
+            buf_puts(&text, ", which belongs to ");
+            print_scrubbed(&text, owner.dn);
+        }
+        add(tr, "conflict", i, &text);
+        arena_reset(&a);
+    }
+    add_rest(tr, txn_count(t, TABLE_WANT_UUID));
+    buf_free(&text);
+    buf_free(&next);
+    arena_free(&a);
+}
+
+static int list_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
+{
+    struct trouble *tr = ctx;
+
+    (void)s;
+    (void)e;
+    if (strcmp(c->name, tr->connector) == 0) {
+        list_invalid(tr, t);
+        list_conflicts(tr, t);
+    }
+    return 0;
+}
+
+void cmd_trouble(const struct config *conf, const char *connector, size_t most)
+{
+    struct trouble tr = {.connector = connector, .most = most};
+    struct err e = {0};
+
+    if (cmd_each_state(conf, list_state, &tr, NULL, &e) != 0)
+        buf_printf(&tr.out, "  %-12s %s\n", "entries", e.text);
+    fwrite(buf_str(&tr.out), 1, tr.out.len, stdout);
+    buf_free(&tr.out);
+}

@@ -1,0 +1,265 @@
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "mem.h"
+#include "objects.h"
+#include "pending.h"
+#include "queue.h"
+#include "wants.h"
+
+static char folder[256];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static void remove_folder(void)
+{
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *test_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    if (folder[0])
+        return folder;
+    snprintf(folder, sizeof(folder), "%s/axsync-cmd-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    cr_assert_not_null(mkdtemp(folder));
+    atexit(remove_folder);
+    return folder;
+}
+
+char *test_path(const char *name)
+{
+    return mem_printf("%s/%s", test_folder(), name);
+}
+
+char *test_file(const char *name, const char *text)
+{
+    char *path = test_path(name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    return path;
+}
+
+char *test_config(void)
+{
+    /* Nobody listens there: a privileged port on the loopback network's last address. */
+    char *text = mem_printf("stateDir = \"%s/state\"\n"
+                            "connector \"corp\" {\n"
+                            "  ldapURI = {\"ldap://127.255.255.254:1\"}\n"
+                            "  accountBaseDN = \"ou=people,dc=example,dc=com\"\n"
+                            "  domain = \"example.com\"\n"
+                            "  sink \"journal\" { type = \"file\"  path = \"%s/out.ndjson\" }\n"
+                            "}\n",
+                            test_folder(), test_folder());
+    char *path = test_file("axsync.conf", text);
+
+    free(text);
+    return path;
+}
+
+/* ---- the program -------------------------------------------------------------------------------------------- */
+
+static void child(const char *const *args, int out, int err)
+{
+    const char *argv[24] = {AXSYNC_BINARY};
+    size_t n = 1;
+
+    for (; args[n - 1] && n < 23; n++)
+        argv[n] = args[n - 1];
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    setenv("TZ", "UTC", 1);
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("JOURNAL_STREAM");
+    execv(AXSYNC_BINARY, (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static void drain(int out, int err, struct buf *o, struct buf *e)
+{
+    struct pollfd fds[2] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}};
+    struct buf *into[2] = {o, e};
+    int open_fds = 2;
+
+    while (open_fds > 0) {
+        poll(fds, 2, -1);
+        for (int i = 0; i < 2; i++) {
+            ssize_t n;
+
+            if (fds[i].fd < 0 || fds[i].revents == 0)
+                continue;
+            n = read(fds[i].fd, buf_room(into[i], 4096), 4096);
+            if (n > 0) {
+                into[i]->len += (size_t)n;
+            } else {
+                fds[i].fd = -1;
+                open_fds--;
+            }
+        }
+    }
+}
+
+void run_axsync(struct run *r, const char *const *args)
+{
+    struct buf out = {0}, err = {0};
+    int o[2], e[2], status;
+    pid_t pid;
+
+    cr_assert_eq(pipe2(o, O_CLOEXEC), 0);
+    cr_assert_eq(pipe2(e, O_CLOEXEC), 0);
+    pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0)
+        child(args, o[1], e[1]);
+    close(o[1]);
+    close(e[1]);
+    drain(o[0], e[0], &out, &err);
+    close(o[0]);
+    close(e[0]);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    buf_str(&out);
+    buf_str(&err);
+    r->out = out.p;
+    r->err = err.p;
+}
+
+void run_free(struct run *r)
+{
+    free(r->out);
+    free(r->err);
+}
+
+void expect(const char *const *args, int code, const char *out, const char *err)
+{
+    struct run r;
+
+    run_axsync(&r, args);
+    cr_assert_eq(r.code, code, "axsync %s: exit code %d, not %d\n%s%s", args[0] ? args[0] : "", r.code, code, r.out,
+                 r.err);
+    if (out)
+        cr_assert_not_null(strstr(r.out, out), "axsync %s: no '%s' in: %s", args[0] ? args[0] : "", out, r.out);
+    if (err)
+        cr_assert_not_null(strstr(r.err, err), "axsync %s: no '%s' in: %s", args[0] ? args[0] : "", err, r.err);
+    run_free(&r);
+}
+
+/* ---- a state ------------------------------------------------------------------------------------------------ */
+
+static struct object person(uint8_t number, const char *dn, const char *address, enum object_state state)
+{
+    struct object o = {.kind = OBJECT_ACCOUNT, .state = state, .dn = slice_of(dn), .address = slice_of(address)};
+
+    memset(o.uuid, number, UUID_BYTES);
+    object_set_field(&o, FIELD_CONTACT_LAST_NAME, slice_of("Liddell"));
+    return o;
+}
+
+static void put_person(struct store *s, struct txn *t, uint8_t number, const char *dn, const char *address,
+                       enum object_state state)
+{
+    struct object o = person(number, dn, address, state);
+    struct slice alias = slice_of("ali@example.com");
+
+    if (number == 1) {
+        o.aliases = &alias;
+        o.n_aliases = 1;
+    }
+    objects_put(s, t, 0, NULL, &o);
+}
+
+static void hold_deletion(struct store *s, struct txn *t, uint8_t number)
+{
+    struct pending p = {.what = PENDING_DELETE,
+                        .reason = PENDING_HELD,
+                        .kind = OBJECT_ACCOUNT,
+                        .cause = CAUSE_ABSENT,
+                        .phase = PHASE_REFRESH,
+                        .hold = 7,
+                        .detected_ms = 1700000000000,
+                        .answered = true};
+
+    memset(p.uuid, number, UUID_BYTES);
+    pending_put(s, t, &p);
+}
+
+static void queue_update(struct store *s, struct txn *t, uint8_t number, const char *address)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct buf scratch = {0};
+    struct action a = {.time_ms = 1700000000000,
+                       .connector = slice_of("corp"),
+                       .type = ACTION_ACCOUNT_CREATE,
+                       .uuid = uuid,
+                       .dn = slice_of("uid=x"),
+                       .address = slice_of(address),
+                       .cause = CAUSE_ADD,
+                       .phase = PHASE_REFRESH};
+
+    memset(uuid, number, UUID_BYTES);
+    queue_push(s, t, &a, &scratch);
+    buf_free(&scratch);
+}
+
+static void fill(struct store *s, struct txn *t)
+{
+    struct object want = person(3, "uid=carol,ou=people", "bob@example.com", OBJECT_MIRRORED);
+    uint8_t mallory[UUID_BYTES];
+
+    put_person(s, t, 1, "uid=alice,ou=people", "alice@example.com", OBJECT_MIRRORED);
+    put_person(s, t, 2, "uid=bob,ou=people", "bob@example.com", OBJECT_MIRRORED);
+    put_person(s, t, 3, "uid=carol,ou=people", "carol@example.com", OBJECT_MIRRORED);
+    put_person(s, t, 4, "uid=dave,ou=people", "dave@example.com", OBJECT_ORPHAN);
+    put_person(s, t, 5, "uid=eve,ou=people", "eve@example.com", OBJECT_GONE);
+    put_person(s, t, 6, "uid=frank,ou=people", "frank@example.com", OBJECT_MIRRORED);
+    want_put(s, t, &want);
+    memset(mallory, 9, sizeof(mallory));
+    invalid_put(t, mallory, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"));
+    hold_open(s, t, GUARD_ACCOUNT_DELETE, FIELD_NONE, "2 deletions of accounts: that is all of them", 7);
+    hold_deletion(s, t, 1);
+    hold_deletion(s, t, 2);
+    queue_update(s, t, 1, "alice@example.com");
+    queue_update(s, t, 2, "bob@example.com");
+    queue_update(s, t, 3, "carol@example.com");
+    sink_position_put(t, "journal", 1);
+}
+
+void fill_state(void)
+{
+    char *state = test_path("state"), *corp = test_path("state/corp");
+    struct err e = {0};
+    struct store *s;
+    struct txn *t;
+
+    cr_assert_eq(mkdir(state, 0700), 0);
+    s = store_open(corp, DB_WRITE, &e);
+    cr_assert_not_null(s, "%s", e.text);
+    t = store_begin(s);
+    fill(s, t);
+    cr_assert_eq(store_commit(s, &t, &e), 0, "%s", e.text);
+    store_close(&s);
+    free(state);
+    free(corp);
+}

@@ -1,0 +1,228 @@
+/* Commands on a state that no daemon has. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "support.h"
+
+Test(offline, without_any_state)
+{
+    char *conf = test_config(), *state = test_path("state");
+    struct stat st;
+
+    EXPECT(EX_UNAVAILABLE, "There is no state in", "no daemon is running", "status", "-c", conf);
+    EXPECT(EX_OK, "Nothing is held.", NULL, "holds", "-c", conf);
+    EXPECT(EX_OK, "There is no state", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, NULL, "there is no state", "dump", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "no state", "approve", "7", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "nothing is known of x@example.com", "entry", "x@example.com", "-c", conf);
+    cr_assert_neq(stat(state, &st), 0, "a command that only looks has made the state folder");
+    free(state);
+    free(conf);
+}
+
+Test(offline, status_tells_what_is_stored)
+{
+    char *conf = test_config();
+    struct run r;
+    json_t *status, *c;
+
+    fill_state();
+    EXPECT(EX_UNAVAILABLE, "invalid      uid=mal\\x1b[2Jlory,ou=people: it has no mail", "no daemon", "status", "-c",
+           conf);
+    EXPECT(EX_UNAVAILABLE,
+           "conflict     uid=carol,ou=people waits for bob@example.com, which belongs to uid=bob,ou=people", NULL,
+           "status", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, "HOLD         7.2: 2 × account.delete", NULL, "status", "-c", conf);
+    run_axsync(&r, (const char *const[]){"status", "--json", "-c", conf, NULL});
+    cr_assert_eq(r.code, EX_UNAVAILABLE);
+    status = json_loads(r.out, 0, NULL);
+    cr_assert_not_null(status, "%s", r.out);
+    cr_assert(json_is_null(json_object_get(status, "pid")));
+    c = json_array_get(json_object_get(status, "connectors"), 0);
+    cr_assert_str_eq(json_string_value(json_object_get(c, "phase")), "stopped");
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(c, "entries"), "accounts")), 5);
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(c, "entries"), "orphans")), 1);
+    c = json_array_get(json_object_get(c, "sinks"), 0);
+    cr_assert_eq(json_integer_value(json_object_get(c, "acked")), 1);
+    cr_assert_eq(json_integer_value(json_object_get(c, "queued")), 2);
+    json_decref(status);
+    run_free(&r);
+    free(conf);
+}
+
+Test(offline, holds)
+{
+    char *conf = test_config();
+
+    fill_state();
+    EXPECT(EX_OK, "7.2  corp       open   account.delete  -      2      ", NULL, "holds", "-c", conf);
+    EXPECT(EX_OK, "Opened because of 2 deletions of accounts: that is all of them", NULL, "holds", "7", "-c", conf);
+    EXPECT(EX_OK,
+           "2  delete account  bob@example.com    absent  2023-11-14 22:13:20 UTC  02020202-0202-0202-0202-020202020202"
+           "  uid=bob,ou=people",
+           NULL, "holds", "7", "-c", conf);
+    EXPECT(EX_OK, "axsync approve 7.2", NULL, "holds", "7.2", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no hold 8", "holds", "8", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no hold 8", "reject", "8", "-c", conf);
+    free(conf);
+}
+
+Test(offline, reject_and_approve)
+{
+    char *conf = test_config();
+
+    fill_state();
+    EXPECT(EX_OK, "rejected 2 of hold 7", NULL, "reject", "7.2", "-c", conf);
+    EXPECT(EX_OK, "rejected", NULL, "holds", "-c", conf);
+    EXPECT(EX_OK, "orphan: its deletion was rejected", NULL, "entry", "alice@example.com", "-c", conf);
+    EXPECT(EX_OK, "approved 2 of hold 7", NULL, "holds", "approve", "7", "-c", conf);
+    EXPECT(EX_OK, "Nothing is held.", NULL, "holds", "-c", conf);
+    free(conf);
+}
+
+Test(offline, dump)
+{
+    static const char expected[] =
+        "{\"kind\":\"account\",\"uuid\":\"01010101-0101-0101-0101-010101010101\",\"dn\":\"uid=alice,ou=people\","
+        "\"address\":"
+        "\"alice@example.com\",\"set\":{\"aliases\":[\"ali@example.com\"],\"contactInfo.lastName\":\"Liddell\"},"
+        "\"state\":"
+        "\"held\"}\n"
+        "{\"kind\":\"account\",\"uuid\":\"02020202-0202-0202-0202-020202020202\",\"dn\":\"uid=bob,ou=people\","
+        "\"address\":"
+        "\"bob@example.com\",\"set\":{\"contactInfo.lastName\":\"Liddell\"},\"state\":\"held\"}\n"
+        "{\"kind\":\"account\",\"uuid\":\"03030303-0303-0303-0303-030303030303\",\"dn\":\"uid=carol,ou=people\","
+        "\"address\":"
+        "\"carol@example.com\",\"set\":{\"contactInfo.lastName\":\"Liddell\"},\"state\":\"conflict\"}\n"
+        "{\"kind\":\"account\",\"uuid\":\"04040404-0404-0404-0404-040404040404\",\"dn\":\"uid=dave,ou=people\","
+        "\"address\":"
+        "\"dave@example.com\",\"set\":{\"contactInfo.lastName\":\"Liddell\"},\"state\":\"orphan\"}\n"
+        "{\"kind\":\"account\",\"uuid\":\"06060606-0606-0606-0606-060606060606\",\"dn\":\"uid=frank,ou=people\","
+        "\"address\":"
+        "\"frank@example.com\",\"set\":{\"contactInfo.lastName\":\"Liddell\"},\"state\":\"mirrored\"}\n";
+    char *conf = test_config();
+    struct run r;
+
+    fill_state();
+    run_axsync(&r, (const char *const[]){"dump", "-c", conf, NULL});
+    cr_assert_eq(r.code, EX_OK);
+    cr_assert_str_eq(r.out, expected);
+    cr_assert_str_empty(r.err);
+    run_free(&r);
+    free(conf);
+}
+
+Test(offline, queue)
+{
+    char *conf = test_config();
+
+    fill_state();
+    EXPECT(EX_OK,
+           "corp/journal  1        2       2 account.create bob@example.com, 2023-11-14T22:13:20.  goes on when axsync "
+           "runs",
+           NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "corp/journal", NULL, "queue", "list", "-c", conf);
+    EXPECT(EX_OK, "Nothing is parked", NULL, "queue", "retry", "--all", "-c", conf);
+    EXPECT(EX_OK, "nothing to drop", NULL, "queue", "drop", "corp/journal/2", "-c", conf);
+    free(conf);
+}
+
+Test(offline, entry)
+{
+    char *conf = test_config();
+
+    fill_state();
+    EXPECT(EX_OK, "account, mirrored", NULL, "entry", "Ali@Example.com", "-c", conf);
+    EXPECT(EX_OK, "held in hold 7.2, as number 1 of those that joined", NULL, "entry", "UID=alice, OU=people", "-c",
+           conf);
+    EXPECT(EX_OK, "queued: {\"seq\":1,", NULL, "entry", "01010101-0101-0101-0101-010101010101", "-c", conf);
+    EXPECT(EX_OK, "which belongs to             uid=bob,ou=people", NULL, "entry", "carol@example.com", "-c", conf);
+    EXPECT(EX_OK, "invalid                      it has no mail", NULL, "entry", "09090909-0909-0909-0909-090909090909",
+           "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "nothing is known of", "entry", "uid=nobody,ou=people", "-c", conf);
+    free(conf);
+}
+
+Test(offline, resync_forgets_the_cookie)
+{
+    char *conf = test_config();
+
+    EXPECT(EX_NOUSER, NULL, "there is no state", "resync", "-c", conf);
+    fill_state();
+    EXPECT(EX_OK, "cookies forgotten", NULL, "resync", "-c", conf);
+    free(conf);
+}
+
+/* ---- the lock ----------------------------------------------------------------------------------------------- */
+
+static struct config *read_config(const char *path)
+{
+    struct config_errors errors = {0};
+    struct config *conf = config_read(path, &errors);
+
+    cr_assert_not_null(conf, "%s", errors.n ? errors.lines[0] : "?");
+    config_errors_free(&errors);
+    return conf;
+}
+
+Test(offline, the_lock_is_one_program_s)
+{
+    char *path = test_config(), *pid = NULL;
+    struct config *conf = read_config(path);
+    struct err e = {0};
+    int lock = state_lock(conf, &e);
+
+    cr_assert_geq(lock, 0, "%s", e.text);
+    cr_assert_gt(asprintf(&pid, "another axsync (pid %ld) has the state in", (long)getpid()), 0);
+    cr_assert_lt(state_lock(conf, &e), 0);
+    cr_assert_eq(e.class, ERR_TEMP);
+    cr_assert_not_null(strstr(e.text, pid), "%s", e.text);
+    EXPECT(EX_TEMPFAIL, NULL, pid, "run", "-c", path);
+    EXPECT(EX_TEMPFAIL, NULL, pid, "run", "--once", "-c", path);
+    EXPECT(EX_TEMPFAIL, NULL, pid, "resync", "-c", path);
+    close(lock);
+    lock = state_lock(conf, &e);
+    cr_assert_geq(lock, 0, "a closed lock is free again");
+    close(lock);
+    config_free(&conf);
+    free(path);
+    free(pid);
+}
+
+Test(offline, the_highest_hold_number_of_all_states)
+{
+    char *path = test_config();
+    struct config *conf = read_config(path);
+    struct err e = {0};
+    uint32_t high = 1;
+
+    cr_assert_eq(state_hold_high(conf, &high, &e), 0);
+    cr_assert_eq(high, 0);
+    fill_state();
+    cr_assert_eq(state_hold_high(conf, &high, &e), 0);
+    cr_assert_eq(high, 7);
+    config_free(&conf);
+    free(path);
+}
+
+/* Nobody listens at the test's ldapURI. */
+Test(offline, runs_without_a_directory)
+{
+    char *conf = test_config(), *state = test_path("state");
+    struct stat st;
+
+    EXPECT(EX_UNAVAILABLE, NULL, "127.255.255.254", "run", "--dry-run", "-c", conf);
+    cr_assert_neq(stat(state, &st), 0, "a dry run has made the state folder");
+    EXPECT(EX_UNAVAILABLE, NULL, "127.255.255.254", "run", "--once", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, "failed: corp: ", NULL, "check", "-c", conf);
+    free(state);
+    free(conf);
+}
