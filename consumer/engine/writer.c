@@ -16,6 +16,9 @@
 /* Positions of sinks and cookies that nothing else came with: what a kill loses of them is found again. */
 #define LAZY_MS 100
 #define PUBLISH_MS 100
+/* While something waits, the time is stored this often, and at a clean stop: the next start must be able to tell how long
+ * we were away. */
+#define HEARTBEAT_MS ((int64_t)3600 * 1000)
 /* Rows dropped from the queue in one transaction: each leaf page on the way is a dirty page for a moment. */
 #define DROP_ROWS 4000
 
@@ -345,6 +348,8 @@ static void take_batch(struct writer *w, struct batch_mail *mail)
 {
     for (const struct sync_msg *msg = mail->batch->first; msg; msg = msg->next) {
         begin(w);
+        if (msg->type == SYNC_BEGIN && w->probe)
+            probe_set_uri(w->probe, source_uri_index(w->source));   /* the watchdog asks whom we listen to */
         ingest_message(&w->mirror, msg);
         if (txn_bytes(w->mirror.t) >= TXN_BYTES)
             commit(w);
@@ -410,10 +415,19 @@ static int64_t next_deadline(struct writer *w)
     return at;
 }
 
+static void heartbeat(struct mirror *m, int64_t after_ms)
+{
+    if (txn_count(m->t, TABLE_PENDING) == 0 || m->now_ms - m->store->wall_ms < after_ms)
+        return;
+    m->store->dirty = true;
+    m->urgent = true;
+}
+
 static void end_round(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
+    heartbeat(m, HEARTBEAT_MS);
     if (m->search.cookie_dirty)
         lazy(w);
     if (must_commit(w)) {
@@ -450,6 +464,7 @@ static void *run(void *arg)
         end_round(w);
     }
     begin(w);
+    heartbeat(&w->mirror, 0);
     if (must_commit(w))
         commit(w);
     return NULL;
