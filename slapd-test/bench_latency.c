@@ -398,7 +398,7 @@ int main(int argc, char **argv)
         return 64;
     }
     printf("In the file: written, its fdatasync is under way. On the disk: a second fdatasync has come back too.\n"
-           "slapd tells axsync of a change before it answers, so a ratio to the yardstick may be below 1.\n");
+           "slapd may have told axsync before we have the answer, so a ratio to the yardstick may be below 1.\n");
     small = run(SMALL, changes);
     large = run(accounts, changes);
     print_growth(&small, &large);

@@ -108,10 +108,12 @@ void mirror_close(struct mirror *m)
         store_abort(m->store, &m->t);
     load_free(&m->load);
     census_drop(&m->search.census);
+    census_drop(&m->reconcile.census);
     cookie_free(&m->search.cookie);
     csn_set_free(&m->search.highest);
     csn_set_free(&m->asked_highest);
     free(m->search.uri);
+    sibling_free(m);
     buf_free(&m->scratch);
     buf_free(&m->ask);
     buf_free(&m->judged);
@@ -153,6 +155,8 @@ void mirror_reset(struct mirror *m)
 {
     load_free(&m->load);
     census_drop(&m->search.census);
+    m->reconcile.running = false;   /* a listing under way proves nothing any more */
+    census_drop(&m->reconcile.census);
     cookie_free(&m->search.cookie);
     csn_set_free(&m->search.highest);
     m->search.cookie_dirty = m->search.refreshing = m->search.complete = false;
@@ -220,4 +224,30 @@ void mirror_watch_clock(struct mirror *m)
     if (m->insync_ms)
         m->insync_ms += jump;
     m->expired_ms += jump;
+}
+
+bool mirror_has_alias(const struct object *o, struct slice alias)
+{
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        if (slice_eq(o->aliases[i], alias))
+            return true;
+    return false;
+}
+
+struct slice *mirror_asked_dns(struct mirror *m, struct arena *a)
+{
+    size_t n = m->ask.len / UUID_BYTES;
+    struct slice *dns = arena_alloc(a, (n + 1) * sizeof(*dns));
+    struct arena scratch = { 0 };
+    struct object told;
+
+    mirror_begin(m);
+    for (size_t i = 0; i < n; i++) {
+        if (objects_get(m->t, (const uint8_t *)m->ask.p + i * UUID_BYTES, &told, &scratch) != 0)
+            dns[i] = arena_copy(a, told.dn.p, told.dn.len);
+        arena_reset(&scratch);
+    }
+    txn_abort(&m->t);
+    arena_free(&scratch);
+    return dns;
 }

@@ -1,9 +1,15 @@
 /* The mirror: the writer's view of one connector, and the three steps that change it. Only the writer's thread touches
  * it. Each function works in the open transaction m->t and returns nothing: a failure shows at the commit.
  *
- *   ingest.c    messages of the source and the probe → objects, actions, pending rows      (joint 1)
- *   release.c   pending rows → guard → look-up → actions                                   (joint 2)
- *   deliver.c   queue → sink                                                               (joint 3) */
+ *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
+ *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
+ *             reconcile.c … and from time to time all of it is compared
+ *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
+ *             release.c   pending rows → look-up, guard, clock
+ *             sibling.c   … before a clear: has another entry lost the field too?
+ *             depart.c    … → actions
+ *             operator.c  the operator's word
+ *   joint 3   deliver.c   queue → sink */
 #ifndef ENGINE_MIRROR_H
 #define ENGINE_MIRROR_H
 
@@ -17,6 +23,7 @@
 #include "pending.h"
 #include "plan.h"
 #include "queue.h"
+#include "sibling.h"
 #include "source.h"
 #include "sync_msg.h"
 #include "wants.h"
@@ -40,6 +47,15 @@ struct mirror_search {
     int64_t refresh_ended_ms;
 };
 
+/* A comparison of all entries with the state: reconcile.c. */
+struct reconcile {
+    bool running;
+    uint32_t token;            /* of its listing */
+    struct census census;
+    size_t differ;
+    int64_t last_ms;           /* wall clock of the last one; 0: not read yet */
+};
+
 struct mirror {
     const struct config_connector *conf;
     const char *subject;
@@ -49,6 +65,7 @@ struct mirror {
     enum connector_run run;
     struct mapping *mapping;   /* of accounts */
     struct mirror_search search;
+    struct reconcile reconcile;
 
     struct txn *t;             /* open while messages are worked on */
     struct arena a;            /* memory of one message */
@@ -65,6 +82,7 @@ struct mirror {
     bool context_trusted;      /* the answers under way count */
     char context_why[256];     /* why not */
     bool stalled;              /* due rows wait for an event, not for the clock */
+    struct siblings siblings;  /* … read before clears go */
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
     bool deaf;                 /* what this session said was lost: the rest of it must not be taken in either */
@@ -99,41 +117,109 @@ void mirror_emit(struct mirror *m, struct action *a);
 void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase);
 /* Whether the clock jumped since the last call; then all that waits is shifted with it. */
 void mirror_watch_clock(struct mirror *m);
+/* After a commit: the DNs that those in m->ask were told with, empty: unknown. */
+struct slice *mirror_asked_dns(struct mirror *m, struct arena *a);
+bool mirror_has_alias(const struct object *o, struct slice alias);
 
-/* ingest.c */
+/* ingest.c: entries → objects */
 
+/* Any message of the source or the probe. */
 void ingest_message(struct mirror *m, const struct sync_msg *msg);
 /* The content of an entry that is in place. */
 void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
+/* What a first load set aside: entries that came twice, and those whose address is taken. */
+void ingest_settle_wants(struct mirror *m);
 
-/* release.c */
+/* course.c: the course of a session */
+
+void course_begin(struct mirror *m, const struct sync_msg *msg);
+/* The session broke off or its search ended. */
+void course_end(struct mirror *m);
+/* The refresh came to its end: what it did not show is looked up. */
+void course_complete(struct mirror *m, const struct sync_msg *msg);
+void course_take_cookie(struct mirror *m, struct slice cookie);
+/* e-syncRefreshRequired */
+void course_restart_empty(struct mirror *m, const struct sync_msg *msg);
+/* contextCSN, as the watchdog or a look-up read it. */
+void course_take_context(struct mirror *m, const struct sync_msg *msg);
+/* Whether absences found now become a hold. */
+bool course_is_suspicious(const struct mirror *m);
+
+/* A census is through and counts: what was not seen in it is looked up, and what is unknown is read. */
+void course_sweep(struct mirror *m, struct census *census, enum phase_word phase);
+
+/* reconcile.c: the comparison of all entries */
+
+/* Whether a listing should be asked for now. */
+bool reconcile_is_due(struct mirror *m);
+/* Wall clock at which it will be; -1: something else must happen first. */
+int64_t reconcile_next(const struct mirror *m);
+/* It was asked for, with this token. */
+void reconcile_begin(struct mirror *m, uint32_t token);
+void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
+/* SYNC_PROBE_END of any request. */
+void reconcile_end(struct mirror *m, const struct sync_msg *msg);
+
+/* pend.c: becoming pending, coming back */
 
 /* A deletion was reported or is supposed: it becomes pending, if it is not yet. proven: no look-up is needed. */
-void release_pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase,
-                         bool proven, bool suspect);
-void release_pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias,
-                        enum phase_word phase);
+void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
+                 bool suspect);
+void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase);
 /* keeps_old: the old address is wanted as an alias, which it can be once it is the address no more. */
-void release_pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
-                         enum phase_word phase);
+void pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
+                 enum phase_word phase);
 /* The content of a mirrored entry was seen (wanted NULL: it is there, and invalid): what is pending of it and no longer
  * true is gone. Returns whether anything was. told may be changed: an orphan is mirrored again. */
-bool release_came_back(struct mirror *m, struct object *told, const struct object *wanted);
+bool pend_came_back(struct mirror *m, struct object *told, const struct object *wanted);
+/* The UUID of an entry was listed as present: a pending deletion of it is looked up. */
+void pend_seen_present(struct mirror *m);
+/* A deletion is proven: it waits, or joins a hold. suspicion (may be NULL): why it does that, if p->suspect. */
+void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion);
+/* The entry of this row is looked up after the commit. */
+void pend_ask(struct mirror *m, struct pending *p);
+int64_t pend_settle_ms(const struct mirror *m);
+/* Puts a row into the open hold of its kind, or into a new one. */
+void pend_hold(struct mirror *m, struct pending *p, const char *why);
+uint32_t pend_open_hold(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
+/* … and all rows of a kind (and field) that wait. */
+void pend_hold_all(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
+/* The guard looks at the row's kind in this round. */
+void pend_judge_later(struct mirror *m, const struct pending *p);
+void pend_put(struct mirror *m, const struct pending *p);
+/* keep_window: it was released, the guard goes on counting it. */
+void pend_drop(struct mirror *m, const struct pending *p, bool keep_window);
+void pend_set_state(struct mirror *m, const uint8_t *uuid, enum object_state state);
+
+/* release.c: look-ups, the guard, the clock */
+
 /* An answer of the probe about an entry with a pending deletion. False if it has none. */
 bool release_answer(struct mirror *m, const struct sync_msg *msg);
-/* The UUID of an entry was listed as present: a pending deletion of it is looked up. */
-void release_seen_present(struct mirror *m);
-/* A rename that was blocked may go now. */
-void release_unblock(struct mirror *m, const uint8_t *uuid);
 /* All that the clock and the guard allow now. */
 void release_run(struct mirror *m);
-/* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
-int release_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
 /* At start: look-ups that were under way when we were killed are asked again, and the guard looks at what waits. */
 void release_recover(struct mirror *m);
 /* Wall clock of the next thing that happens by itself; -1: nothing. */
 int64_t release_next_due(struct mirror *m);
+
+/* depart.c: going out */
+
+void depart_delete(struct mirror *m, const struct pending *p);
+/* All clears of this row's entry that may go now, as one action. */
+void depart_clear(struct mirror *m, const struct pending *first);
+/* At once, or when its address is free. */
+void depart_rename(struct mirror *m, struct pending *p);
+/* A rename that was blocked may go now. */
+void depart_unblock(struct mirror *m, const uint8_t *uuid);
+/* Whether the row can't go now although it is due. */
+bool depart_must_stay(const struct mirror *m, const struct pending *p);
+
+/* operator.c */
+
+/* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
+int operator_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
+#define release_command operator_command   /* as writer.c and connector.c still say */
 
 #endif

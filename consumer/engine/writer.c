@@ -235,19 +235,40 @@ static void forget_dirty(struct writer *w)
         w->sinks[i].dirty = false;
 }
 
+static uint32_t next_token(struct writer *w)
+{
+    if (++w->token == 0)
+        w->token = 1;   /* 0 is the watchdog's */
+    return w->token;
+}
+
 static void send_look_ups(struct writer *w)
 {
     struct mirror *m = &w->mirror;
+    size_t n = m->ask.len / UUID_BYTES;
+    struct arena a = { 0 };
 
     if (m->ask.len == 0 || w->probe == NULL || m->asked > 0)
         return;   /* one at a time: the rest goes together when it has ended */
     csn_set_copy(&m->asked_highest, &m->search.highest);
-    if (++w->token == 0)
-        w->token = 1;   /* 0 is the watchdog's */
     m->asked++;
-    probe_lookup(w->probe, w->token, 0, source_uri_index(w->source), (const uint8_t *)m->ask.p,
-                 m->ask.len / UUID_BYTES);
+    probe_lookup(w->probe, next_token(w), 0, source_uri_index(w->source), (const uint8_t *)m->ask.p,
+                 mirror_asked_dns(m, &a), n);
+    arena_free(&a);
     buf_reset(&m->ask);
+}
+
+/* The listing of all entries, when its time has come. */
+static void send_listing(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (w->probe == NULL || !reconcile_is_due(m))
+        return;
+    csn_set_copy(&m->asked_highest, &m->search.highest);
+    m->asked++;
+    reconcile_begin(m, next_token(w));
+    probe_list(w->probe, w->token, 0, source_uri_index(w->source));
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -403,6 +424,9 @@ static int64_t next_deadline(struct writer *w)
     due = release_next_due(m);
     if (due >= 0)
         at = due > wall ? now + (due - wall) : m->stalled || m->load ? now + 1000 : now;
+    due = reconcile_next(m);
+    if (due >= 0 && (at < 0 || now + due - wall < at))
+        at = due > wall ? now + (due - wall) : now;
     if (w->lazy_since_ms && (at < 0 || w->lazy_since_ms + LAZY_MS < at))
         at = w->lazy_since_ms + LAZY_MS;
     if (m->urgent && (at < 0 || w->round_began_ms + REFRESH_COMMIT_MS < at))
@@ -428,6 +452,7 @@ static void end_round(struct writer *w)
     struct mirror *m = &w->mirror;
 
     heartbeat(m, HEARTBEAT_MS);
+    send_listing(w);
     if (m->search.cookie_dirty)
         lazy(w);
     if (must_commit(w)) {

@@ -7,9 +7,11 @@
 #include "clock.h"
 
 #define ANY "(objectClass=*)"
+#define MANY 200   /* after so many messages a search is a listing, which brings still more */
 
 static char *const uuid_attrs[] = { (char *)"entryUUID", NULL };
 static char *const context_attrs[] = { (char *)"namingContexts", NULL };
+static char *const no_attrs[] = { (char *)LDAP_NO_ATTRS, NULL };
 static char *const csn_attrs[] = { (char *)"contextCSN", NULL };
 
 void directory_init(struct directory *d, const struct source_settings *settings, struct worker *worker)
@@ -98,10 +100,18 @@ static int take_answer(struct directory *d, struct reading *r, LDAPMessage *from
     }
 }
 
+static void wait_for_more(struct directory *d, int64_t until_ms, unsigned long taken)
+{
+    worker_wait(d->worker, conn_fd(d->ld), until_ms);
+    if (taken > MANY)
+        worker_gather();
+}
+
 /* Until the result has come; anything else than LDAP_SUCCESS ends it at once. */
 static int take_answers(struct directory *d, struct reading *r, int msgid, struct err *e)
 {
     int64_t until_ms = deadline_of(r);
+    unsigned long taken = 0;
     bool over = false;
     int rc = LDAP_SUCCESS;
 
@@ -110,6 +120,7 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
         LDAPMessage *msg = NULL;
         int got = ldap_result(d->ld, msgid, LDAP_MSG_ONE, &at_once, &msg);
 
+        taken += got > 0;
         if (worker_stopping(d->worker))
             rc = cancelled(e);
         else if (got > 0)
@@ -119,7 +130,7 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
         else if (until_ms >= 0 && clock_mono_ms() >= until_ms)
             return lost(d, LDAP_TIMEOUT, r->base, e);
         else
-            worker_wait(d->worker, conn_fd(d->ld), until_ms);
+            wait_for_more(d, until_ms, taken);
         ldap_msgfree(msg);
     }
     /* Cut short, or beyond understanding: what is still to come on this connection would be for nobody. */
@@ -257,6 +268,42 @@ struct slice directory_context(const struct directory *d, const char *dn)
     }
     buf_free(&mine);
     return best;
+}
+
+/* ---- Parents ---- */
+
+static struct slice parent_text(LDAPDN parsed, struct arena *a)
+{
+    struct slice parent = { NULL, 0 };
+    char *text = NULL;
+
+    if (parsed && parsed[0] && parsed[1] && ldap_dn2str(parsed + 1, &text, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
+        parent = arena_copy(a, text, strlen(text));
+    ldap_memfree(text);
+    return parent;
+}
+
+struct slice directory_parent(const struct directory *d, struct slice dn, struct arena *a)
+{
+    struct berval bv = { .bv_len = dn.len, .bv_val = (char *)dn.p };
+    struct slice parent = { NULL, 0 };
+    LDAPDN parsed = NULL;
+
+    if (dn.len > 0 && ldap_bv2dn(&bv, &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
+        parent = parent_text(parsed, a);
+    ldap_dnfree(parsed);
+    return parent.len > 0 && directory_context(d, parent.p).p ? parent : (struct slice){ NULL, 0 };
+}
+
+int directory_is_readable(struct directory *d, const char *dn, bool *readable, struct err *e)
+{
+    struct arena a = { 0 };
+    struct entry *entry;
+    int rc = read_entry(d, dn, no_attrs, &a, &entry, e);
+
+    *readable = entry != NULL;
+    arena_free(&a);
+    return rc;
 }
 
 /* ---- What makes a look-up count ---- */

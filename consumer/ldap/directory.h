@@ -58,6 +58,13 @@ int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor
 /* Reads contextCSN of a search's naming context into *a. 0 with *n values, none if there is none or it may not be read. */
 int directory_csns(struct directory *d, unsigned search, struct arena *a, struct slice **csns, uint32_t *n, struct err *e);
 
+/* The DN of the parent of dn, in *a; empty if that lies in no naming context of this server, or if dn is none. */
+struct slice directory_parent(const struct directory *d, struct slice dn, struct arena *a);
+
+/* Whether the server shows that entry. LDAP_SUCCESS with *readable (an entry that is not there and one that may not be read look
+ * alike), or as directory_search(). */
+int directory_is_readable(struct directory *d, const char *dn, bool *readable, struct err *e);
+
 /* The entryUUID attribute of an entry. False if it is not there, or none. */
 bool directory_uuid(const struct entry *entry, uint8_t uuid[UUID_BYTES]);
 

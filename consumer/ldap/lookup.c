@@ -14,30 +14,27 @@ static int compare(const void *a, const void *b)
     return memcmp(a, b, UUID_BYTES);
 }
 
-static uint8_t *uuid_at(const struct lookup *l, size_t i)
-{
-    return l->uuids + i * UUID_BYTES;
-}
-
-void lookup_init(struct lookup *l, const uint8_t *uuids, size_t n)
+void lookup_init(struct lookup *l, const uint8_t *uuids, const struct slice *dns, size_t n)
 {
     *l = (struct lookup){ 0 };
     if (n == 0)
         return;
-    l->uuids = mem_alloc(n * UUID_BYTES);
-    l->answered = mem_alloc(n * sizeof(*l->answered));
-    memcpy(l->uuids, uuids, n * UUID_BYTES);
-    qsort(l->uuids, n, UUID_BYTES, compare);
+    l->items = mem_alloc(n * sizeof(*l->items));
+    for (size_t i = 0; i < n; i++) {
+        memcpy(l->items[i].uuid, uuids + i * UUID_BYTES, UUID_BYTES);
+        if (dns)
+            l->items[i].dn = dns[i];
+    }
+    qsort(l->items, n, sizeof(*l->items), compare);
     for (size_t i = 0; i < n; i++)
-        if (l->n == 0 || compare(uuid_at(l, l->n - 1), uuid_at(l, i)) != 0)
-            memmove(uuid_at(l, l->n++), uuid_at(l, i), UUID_BYTES);
+        if (l->n == 0 || compare(&l->items[l->n - 1], &l->items[i]) != 0)
+            l->items[l->n++] = l->items[i];
     l->by_list = l->n > PROBE_LIST_FROM;
 }
 
 void lookup_free(struct lookup *l)
 {
-    free(l->uuids);
-    free(l->answered);
+    free(l->items);
     *l = (struct lookup){ 0 };
 }
 
@@ -62,25 +59,21 @@ void lookup_all(struct lookup *l)
 
 bool lookup_answer(struct lookup *l, const uint8_t uuid[UUID_BYTES])
 {
-    uint8_t *found = NULL;
-    size_t i;
+    struct lookup_item *found = NULL;
 
     if (l->from < l->to)
-        found = bsearch(uuid, uuid_at(l, l->from), l->to - l->from, UUID_BYTES, compare);
-    if (found == NULL)
+        found = bsearch(uuid, &l->items[l->from], l->to - l->from, sizeof(*l->items), compare);
+    if (found == NULL || found->answered)
         return false;
-    i = (size_t)(found - l->uuids) / UUID_BYTES;
-    if (l->answered[i])
-        return false;
-    return l->answered[i] = true;
+    return found->answered = true;
 }
 
-const uint8_t *lookup_next_open(struct lookup *l)
+const struct lookup_item *lookup_next_open(struct lookup *l)
 {
     for (; l->open < l->to; l->open++)
-        if (!l->answered[l->open]) {
-            l->answered[l->open] = true;
-            return uuid_at(l, l->open);
+        if (!l->items[l->open].answered) {
+            l->items[l->open].answered = true;
+            return &l->items[l->open];
         }
     return NULL;
 }
@@ -88,7 +81,7 @@ const uint8_t *lookup_next_open(struct lookup *l)
 bool lookup_is_answered(const struct lookup *l)
 {
     for (size_t i = l->from; i < l->to; i++)
-        if (!l->answered[i])
+        if (!l->items[i].answered)
             return false;
     return true;
 }
@@ -106,8 +99,8 @@ static void add_uuids(const struct lookup *l, struct buf *b, const uint8_t *also
     if (also)
         add_uuid(b, also);
     for (size_t i = l->from; i < l->to; i++)
-        if (!l->answered[i])
-            add_uuid(b, uuid_at(l, i));
+        if (!l->items[i].answered)
+            add_uuid(b, l->items[i].uuid);
     buf_puts(b, ")");
 }
 

@@ -9,14 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "slice.h"
 #include "text.h"
 
 #define LOOKUP_AT_ONCE 64
 #define LOOKUP_SLOW_MS 1000      /* a part that took longer is the last one by filter */
 
+struct lookup_item {
+    uint8_t uuid[UUID_BYTES];    /* first: items are found by it */
+    struct slice dn;             /* where it was known to be; empty: nowhere */
+    bool answered;
+};
+
 struct lookup {
-    uint8_t *uuids;              /* n × UUID_BYTES, ascending, each once */
-    bool *answered;
+    struct lookup_item *items;   /* ascending by uuid, each once */
     size_t n;
     size_t from, to;             /* the part under way */
     size_t open;                 /* no UUID of the part before this one is without an answer */
@@ -24,8 +30,8 @@ struct lookup {
     int64_t part_ms;             /* clock_mono_ms() of its begin */
 };
 
-/* Copies uuids; some may be there twice. */
-void lookup_init(struct lookup *l, const uint8_t *uuids, size_t n);
+/* Copies uuids; some may be there twice. dns (may be NULL) are parallel to them, and not copied. */
+void lookup_init(struct lookup *l, const uint8_t *uuids, const struct slice *dns, size_t n);
 void lookup_free(struct lookup *l);
 
 /* Goes on to the next part. False: there is none. */
@@ -35,8 +41,8 @@ void lookup_all(struct lookup *l);
 
 /* Whether it is a UUID of the part that had no answer yet; it has one now. */
 bool lookup_answer(struct lookup *l, const uint8_t uuid[UUID_BYTES]);
-/* The next UUID of the part without an answer, which counts as answered now; NULL: none. */
-const uint8_t *lookup_next_open(struct lookup *l);
+/* The next one of the part without an answer, which counts as answered now; NULL: none. */
+const struct lookup_item *lookup_next_open(struct lookup *l);
 bool lookup_is_answered(const struct lookup *l);
 
 /* The filter for the part: malloc'ed. and_filter (may be NULL) must hold as well; `also` (may be NULL) is one more UUID. */

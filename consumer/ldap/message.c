@@ -159,6 +159,14 @@ static int name_entry(struct err *e, struct slice dn)
     return err_add(e, ENTRY " \"%.*s\"", dn.len > DN_SHOWN ? DN_SHOWN : (int)dn.len, dn.len ? dn.p : "");
 }
 
+/* The value of the Sync State control, without which an entry has no UUID. */
+static int find_state(const struct message *msg, struct slice *state, struct err *e)
+{
+    if (!find_control(msg->controls, SYNC_STATE_OID, state))
+        return decode_failed(e, ENTRY, "its controls are malformed", msg->controls);
+    return state->p ? 0 : does_not_decode(e, msg, "it has no Sync State control");
+}
+
 /* Add and modify need a DN and whole attributes. Of present and delete the UUID alone counts: RFC 4533, section 3.6, lets the DN of
  * a deleted entry be stale or empty. */
 static int sync_entry(const struct message *msg, struct sync_msg *m, struct arena *a, struct err *e)
@@ -171,19 +179,12 @@ static int sync_entry(const struct message *msg, struct sync_msg *m, struct aren
     m->type = SYNC_ENTRY;
     m->entry = arena_alloc(a, sizeof(*m->entry));
     why = take_entry(msg->body, m->entry, a);
-    if (!find_control(msg->controls, SYNC_STATE_OID, &state)) {
-        decode_failed(e, ENTRY, "its controls are malformed", msg->controls);
+    if (find_state(msg, &state, e) < 0)
         return name_entry(e, m->entry->dn);
-    }
-    if (state.p == NULL) {
-        does_not_decode(e, msg, "it has no Sync State control");
-        return name_entry(e, m->entry->dn);
-    }
     if (decode_state(state, m, m->entry->uuid, &has_uuid, a, &bad) < 0) {
         if (has_uuid)
             return invalid(m, a, &bad);
-        if (e)
-            *e = bad;
+        err_set(e, bad.class, "%s", bad.text);
         return name_entry(e, m->entry->dn);
     }
     if (m->state != SYNC_STATE_ADD && m->state != SYNC_STATE_MODIFY)

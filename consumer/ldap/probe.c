@@ -1,5 +1,6 @@
 #include "probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "buf.h"
@@ -15,6 +16,8 @@ struct request {
     size_t uri;
     bool list;
     uint8_t *uuids;              /* n × UUID_BYTES, owned */
+    struct slice *dns;           /* n, or NULL; owned, their texts in `texts` */
+    struct arena texts;
     size_t n;
 };
 
@@ -76,6 +79,20 @@ static void set_text(struct probe *p, struct sync_msg *m, const char *text)
 
 /* ---- Rows ---- */
 
+/* The parents of what was not found, each read once in a request. */
+struct parent {
+    struct slice dn;               /* in the arena of parents */
+    bool readable;
+    const char *text;              /* what it means that it is not */
+    struct err why;                /* why nobody knows whether it is; ERR_NONE: somebody does */
+};
+
+struct parents {
+    struct parent **sorted;        /* by dn */
+    size_t n;
+    struct arena arena;
+};
+
 /* What the rows of a request's searches are for. */
 struct job {
     struct probe *probe;
@@ -85,6 +102,7 @@ struct job {
     struct anchor anchor;
     bool anchor_seen;
     bool nameless;                 /* an entry came without a readable entryUUID */
+    struct parents parents;
 };
 
 static struct arena *job_memory(void *ctx)
@@ -170,21 +188,140 @@ static int look_anywhere(struct job *job, struct err *e)
     return LDAP_INSUFFICIENT_ACCESS;
 }
 
-/* All that is still without an answer in the part under way. */
-static void answer_rest(struct job *job, enum lookup_outcome outcome, const char *text)
+static struct sync_msg *answer_one(struct job *job, const struct lookup_item *item, enum lookup_outcome outcome)
 {
-    const uint8_t *uuid;
+    struct arena *a = job_memory(job);
+    struct sync_msg *m = answer(job->probe, SYNC_LOOKUP, job->request);
 
-    while ((uuid = lookup_next_open(&job->lookup)) != NULL) {
-        struct arena *a = job_memory(job);
-        struct sync_msg *m = answer(job->probe, SYNC_LOOKUP, job->request);
+    m->entry = arena_alloc(a, sizeof(*m->entry));
+    memcpy(m->entry->uuid, item->uuid, UUID_BYTES);
+    m->outcome = outcome;
+    return m;
+}
 
-        m->entry = arena_alloc(a, sizeof(*m->entry));
-        memcpy(m->entry->uuid, uuid, UUID_BYTES);
-        m->outcome = outcome;
-        if (text)
-            set_text(job->probe, m, text);
+/* All that is still without an answer. */
+static void answer_unproven(struct job *job, const char *text)
+{
+    const struct lookup_item *item;
+
+    lookup_all(&job->lookup);
+    while ((item = lookup_next_open(&job->lookup)) != NULL)
+        set_text(job->probe, answer_one(job, item, LOOKUP_UNPROVEN), text);
+}
+
+/* ---- Parents ---- */
+
+/* Where the parent is, or belongs. */
+static size_t place_of(const struct parents *all, struct slice dn)
+{
+    size_t low = 0, high = all->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (slice_cmp(all->sorted[middle]->dn, dn) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
+}
+
+static const char *meaning(struct arena *a, struct slice parent)
+{
+    static const char format[] = "its parent %.*s can't be read: the right to was lost, or the branch was deleted";
+    size_t size = parent.len + sizeof(format);
+    char *text = arena_alloc(a, size);
+
+    snprintf(text, size, format, SLICE_ARG(parent));
+    return text;
+}
+
+static struct parent *add_parent(struct parents *all, size_t at, struct slice dn)
+{
+    struct parent *p = arena_alloc(&all->arena, sizeof(*p));
+
+    p->dn = arena_copy(&all->arena, dn.p, dn.len);
+    p->text = meaning(&all->arena, dn);
+    all->sorted = mem_realloc(all->sorted, (all->n + 1) * sizeof(struct parent *));
+    memmove(all->sorted + at + 1, all->sorted + at, (all->n - at) * sizeof(struct parent *));
+    all->sorted[at] = p;
+    all->n++;
+    return p;
+}
+
+/* A parent, read if it was not yet. Not 0: the connection is gone. */
+static int read_parent(struct job *job, struct slice dn, struct parent **parent, struct err *e)
+{
+    struct parents *all = &job->parents;
+    size_t at = place_of(all, dn);
+    struct err why = { 0 };
+    bool readable = false;
+    int rc;
+
+    if (at < all->n && slice_eq(all->sorted[at]->dn, dn)) {
+        *parent = all->sorted[at];
+        return LDAP_SUCCESS;
+    }
+    rc = directory_is_readable(&job->probe->directory, dn.p, &readable, &why);
+    if (rc < 0) {
+        *e = why;
+        return rc;
+    }
+    *parent = add_parent(all, at, dn);
+    (*parent)->readable = readable;
+    if (rc != LDAP_SUCCESS)
+        (*parent)->why = why;
+    return LDAP_SUCCESS;
+}
+
+/* The parent of where it was known to be; NULL if there is none to be read. As read_parent(). */
+static int find_parent(struct job *job, const struct lookup_item *item, struct parent **parent, struct err *e)
+{
+    struct arena scratch = { 0 };
+    struct slice dn = directory_parent(&job->probe->directory, item->dn, &scratch);
+    int rc = LDAP_SUCCESS;
+
+    *parent = NULL;
+    if (dn.len > 0)
+        rc = read_parent(job, dn, parent, e);
+    arena_free(&scratch);
+    return rc;
+}
+
+static void free_parents(struct parents *all)
+{
+    free(all->sorted);
+    arena_free(&all->arena);
+}
+
+/* The server does not show it anywhere. Was it deleted, or the right to see where it was lost? */
+static int answer_not_found(struct job *job, const struct lookup_item *item, struct err *e)
+{
+    struct parent *parent;
+    struct sync_msg *m;
+    int rc = find_parent(job, item, &parent, e);
+
+    if (rc != LDAP_SUCCESS || (parent && parent->why.class != ERR_NONE)) {
+        set_text(job->probe, answer_one(job, item, LOOKUP_UNPROVEN), rc != LDAP_SUCCESS ? e->text : parent->why.text);
+        return rc;
+    }
+    m = answer_one(job, item, LOOKUP_DELETED);
+    if (parent == NULL || parent->readable)
+        return LDAP_SUCCESS;
+    m->parent_unreadable = true;
+    set_text(job->probe, m, parent->text);
+    return LDAP_SUCCESS;
+}
+
+static int answer_rest(struct job *job, struct err *e)
+{
+    const struct lookup_item *item;
+    int rc = LDAP_SUCCESS;
+
+    while (rc == LDAP_SUCCESS && (item = lookup_next_open(&job->lookup)) != NULL)
+        rc = answer_not_found(job, item, e);
+    return rc;
 }
 
 /* One part of the UUIDs: in place, then anywhere, and what is not found at all is deleted. */
@@ -201,9 +338,7 @@ static int look_up_part(struct job *job, struct err *e)
         return LDAP_NO_SUCH_OBJECT;
     }
     rc = look_anywhere(job, e);
-    if (rc == LDAP_SUCCESS)
-        answer_rest(job, LOOKUP_DELETED, NULL);
-    return rc;
+    return rc == LDAP_SUCCESS ? answer_rest(job, e) : rc;
 }
 
 static int look_up(struct job *job, struct err *e)
@@ -275,18 +410,18 @@ static void serve(struct probe *p, const struct request *r)
     struct sync_msg *m;
     int rc;
 
-    lookup_init(&job.lookup, r->uuids, r->n);
+    lookup_init(&job.lookup, r->uuids, r->dns, r->n);
     rc = begin(p, r, &e);
     if (rc == LDAP_SUCCESS)
         rc = r->list ? list(&job, &e) : look_up(&job, &e);
     if (rc == LDAP_SUCCESS)
         err_clear(&e);
-    lookup_all(&job.lookup);
-    answer_rest(&job, LOOKUP_UNPROVEN, e.text);
+    answer_unproven(&job, e.text);
     m = answer(p, SYNC_PROBE_END, r);
     m->rc = rc;
     set_text(p, m, e.text);
     lookup_free(&job.lookup);
+    free_parents(&job.parents);
     deliver(p);
 }
 
@@ -329,6 +464,8 @@ static struct request *take_request(struct probe *p)
 static void free_request(struct request *r)
 {
     free(r->uuids);
+    free(r->dns);
+    arena_free(&r->texts);
     free(r);
 }
 
@@ -377,7 +514,16 @@ static void enqueue(struct probe *p, struct request *r)
     worker_wake(&p->worker);
 }
 
-void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, const uint8_t *uuids, size_t n)
+static void copy_dns(struct request *r, const struct slice *dns)
+{
+    r->dns = mem_alloc(r->n * sizeof(*r->dns));
+    for (size_t i = 0; i < r->n; i++)
+        if (dns[i].len > 0)
+            r->dns[i] = arena_copy(&r->texts, dns[i].p, dns[i].len);
+}
+
+void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, const uint8_t *uuids,
+                  const struct slice *dns, size_t n)
 {
     struct request *r = mem_alloc(sizeof(*r));
 
@@ -385,6 +531,8 @@ void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, 
     r->uuids = mem_alloc(n * UUID_BYTES);
     if (n > 0)
         memcpy(r->uuids, uuids, n * UUID_BYTES);
+    if (dns)
+        copy_dns(r, dns);
     enqueue(p, r);
 }
 

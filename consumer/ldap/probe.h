@@ -20,9 +20,12 @@ struct probe *probe_start(const struct probe_settings *settings, const struct so
 
 /* Looks n UUIDs up for search `search`, on server `uri`: first in place (base, scope, filter: whole entry), those not
  * found in place in the whole naming context without the filter. Few: by (entryUUID=…) filters, up to 64 at a time;
- * many (over PROBE_LIST_FROM): by listing the search and then the naming context. Copies uuids. Any thread. */
+ * many (over PROBE_LIST_FROM): by listing the search and then the naming context. dns (may be NULL) says where each was known
+ * to be, empty: nowhere; the parent of what is not found at all is read too (SPEC.md 2.1, "Suspicion"). Copies all. Any
+ * thread. */
 #define PROBE_LIST_FROM 2000
-void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, const uint8_t *uuids, size_t n);
+void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, const uint8_t *uuids,
+                  const struct slice *dns, size_t n);
 
 /* Lists uuid, dn and entryCSN of all entries of a search. */
 void probe_list(struct probe *p, uint32_t token, unsigned search, size_t uri);

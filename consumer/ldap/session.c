@@ -6,6 +6,12 @@
 #include "decode.h"
 #include "message.h"
 
+/* slapd (2.5.13) ends a persist search, "search base has changed", with its list of searches locked, and after the result locks the
+ * connection; a connection that closes meanwhile is locked first and then the list (syncprov_matchops() and syncprov_op_abandon()).
+ * The two wait for each other for ever, and with them every write to that server. So whoever gets such a result keeps the connection
+ * for a while: seen in one of ten runs without, and never since. */
+#define KEEP_AFTER_PERSIST_MS 500
+
 void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks)
 {
     *s = (struct session){ .settings = settings, .hooks = hooks };
@@ -96,6 +102,7 @@ enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, st
     s->ld = ld;
     s->uri = uri;
     s->number++;
+    s->close_ms = 0;
     err_clear(&s->failure);
     /* None is over before it has begun, so that a failure half-way is told as one. */
     for (unsigned i = 0; i < s->settings->n_specs; i++)
@@ -155,6 +162,8 @@ static enum session_step take_effect(struct session *s, unsigned i, struct sync_
     }
     if (m->type != SYNC_DONE)
         return SESSION_GOES_ON;
+    if (before == PHASE_OF_PERSIST)
+        s->close_ms = clock_mono_ms() + KEEP_AFTER_PERSIST_MS;
     if (m->rc != 0 || !(m->effect & EFFECT_COMPLETE))
         take_failure(s, i, m);
     if (m->effect & EFFECT_RESTART)

@@ -172,6 +172,8 @@ static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
         if (used_up(s))
             break;
         worker_wait(&s->worker, conn_fd(ld), wake_at(s));
+        if (session_refreshing(&s->session))
+            worker_gather();
     }
     return step;
 }
@@ -190,6 +192,14 @@ static void idle(struct source *s)
         worker_wait(&s->worker, -1, -1);
 }
 
+/* However it ended: also when the program is about to. */
+static void close_when_allowed(struct source *s, LDAP **ld)
+{
+    while (clock_mono_ms() < s->session.close_ms)
+        worker_wait(&s->worker, -1, s->session.close_ms);
+    conn_close(ld);
+}
+
 /* One session from connect to close. False: the reader is gone. */
 static bool run_session(struct source *s)
 {
@@ -204,7 +214,7 @@ static bool run_session(struct source *s)
     }
     log_info(s->settings->subject, "connected to %s", uri_of(s));
     step = listen_on(s, ld, &e);
-    conn_close(&ld);
+    close_when_allowed(s, &ld);
     if (worker_stopping(&s->worker) || step == SESSION_READER_GONE)
         return false;
     if (step == SESSION_GONE)

@@ -25,7 +25,7 @@ struct source_settings {
     struct conn_settings conn;
     struct search_spec *specs;
     size_t n_specs;
-    bool persist;              /* refreshAndPersist; else refreshOnly, once */
+    bool persist;              /* refreshAndPersist; else refreshOnly: once, and again at each source_restart() */
     int retry_min_s, retry_max_s;
     const char *subject;       /* for the log */
 };
@@ -50,7 +50,8 @@ void source_restart(struct source *s, const char *why);
 /* Index of the uri in use, for the second connection. */
 size_t source_uri_index(struct source *s);
 /* Asks the thread to end and waits at most wait_ms for it. True: it ended and *s is freed and NULL; false: it is
- * blocked in libldap and is left behind, *s is NULL, the program must end. */
+ * blocked in libldap and is left behind, *s is NULL, and the program must end, by _exit(2): exit(3) would take down
+ * libldap's globals under the thread. */
 bool source_stop(struct source **s, int wait_ms);
 
 #endif

@@ -22,11 +22,13 @@ enum sync_type {
     SYNC_DONE,             /* SearchResultDone: rc, text; with rc 0 the Sync Done control: deletes, perhaps cookie */
     SYNC_REFERENCE,        /* a SearchResultReference: text is its URI */
     SYNC_INVALID,          /* a message that does not decode but whose UUID does: entry->uuid (and dn if known), text */
-    SYNC_LOST,             /* the session is over without a result: text says why; a new SYNC_BEGIN will follow */
+    SYNC_LOST,             /* the session is over for all searches that had no result yet: text says why; a new SYNC_BEGIN
+                              of each search will follow. Not at source_stop() */
 
     /* Answers of the second connection (probe.h); token is that of the request. */
     SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable) */
-    SYNC_LOOKUP,           /* of entry->uuid: found; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT */
+    SYNC_LOOKUP,           /* of entry->uuid: outcome; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT;
+                              parent_unreadable may be set if it is DELETED, and text then says what that means */
     SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN */
     SYNC_PROBE_END,        /* the request is through: rc (LDAP result code or libldap's negative one), text */
     SYNC_SILENT            /* the provider did not answer within the timeout: text */
@@ -65,6 +67,7 @@ struct sync_msg {
     unsigned effect;           /* enum sync_effect, or'ed */
     enum sync_state state;
     enum lookup_outcome outcome;
+    bool parent_unreadable;    /* SYNC_LOOKUP: of the DN where it was known to be, the parent can't be read either */
     bool had_cookie;
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
     bool done;                 /* refreshDone; of SYNC_DONE: the Sync Done control was there */

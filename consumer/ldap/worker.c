@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -20,19 +19,39 @@ static void no_thread(const char *what, int error)
     exit(EX_OSERR);
 }
 
+static int new_event(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0)
+        no_thread("eventfd", errno);
+    return fd;
+}
+
+/* Says when it is through: pthread_join(3) has no timeout that goes by the monotonic clock and that thread checkers know. */
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    void *result = w->body(w->arg);
+
+    eventfd_write(w->ended_fd, 1);
+    return result;
+}
+
 void worker_start(struct worker *w, void *(*body)(void *), void *arg)
 {
     sigset_t all, before;
     int rc;
 
+    w->body = body;
+    w->arg = arg;
+    w->wake_fd = new_event();
+    w->ended_fd = new_event();
     atomic_init(&w->stop, false);
-    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->wake_fd < 0)
-        no_thread("eventfd", errno);
     /* The thread inherits the mask: no signal may land in it between its start and a call of its own. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&w->thread, NULL, body, arg);
+    rc = pthread_create(&w->thread, NULL, run, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         no_thread("pthread_create", rc);
@@ -65,21 +84,26 @@ bool worker_wait(struct worker *w, int fd, int64_t until_ms)
     return true;
 }
 
+void worker_gather(void)
+{
+    usleep(1000);
+}
+
 bool worker_stop(struct worker *w, int wait_ms)
 {
-    struct timespec until;
+    struct pollfd ended = { .fd = w->ended_fd, .events = POLLIN };
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+    int rc;
 
     atomic_store_explicit(&w->stop, true, memory_order_release);
     worker_wake(w);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+    do
+        rc = poll(&ended, 1, time_left(until_ms));
+    while (rc < 0 && errno == EINTR);
+    if (rc <= 0)
         return false;
+    pthread_join(w->thread, NULL);
     close(w->wake_fd);
+    close(w->ended_fd);
     return true;
 }

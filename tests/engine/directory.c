@@ -28,6 +28,7 @@ static unsigned csn_count;
 static struct phase_state phase;
 static uint32_t session_number, token;
 static char **asked_names;   /* look-ups under way */
+static bool parents_hidden;
 static size_t n_asked;
 
 static void content_free(struct content *c)
@@ -427,7 +428,8 @@ static void add_answer(struct sync_batch *b, const char *name, int outcome)
 
     m->token = token;
     m->outcome = outcome < 0 ? truth(p) : (enum lookup_outcome)outcome;
-    m->text = slice_of(m->outcome == LOOKUP_UNPROVEN ? "busy" : "");
+    m->parent_unreadable = parents_hidden && m->outcome == LOOKUP_DELETED;
+    m->text = slice_of(m->outcome == LOOKUP_UNPROVEN ? "busy" : m->parent_unreadable ? "its parent can't be read" : "");
     m->entry = make_entry(&b->arena, p ? p : &unknown, p && m->outcome == LOOKUP_IN_PLACE ? &p->now : &none);
     uuid_of(name, m->entry->uuid);
 }
@@ -461,6 +463,41 @@ static void answer_all(int outcome, unsigned csn, const char *uri)
     answer_some(n_asked, outcome, csn, uri);
 }
 
+bool is_listing_due(void)
+{
+    mirror_begin(mirror);
+    return reconcile_is_due(mirror);
+}
+
+void list_everything(int rc)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+    char text[CSN_TEXT];
+
+    cr_assert(is_listing_due());
+    mirror->asked++;
+    reconcile_begin(mirror, ++token);
+    csn_text(csn_count, text);
+    m->token = token;
+    m->uri = slice_of("ldap://one");
+    m->n_csns = 1;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    for (size_t i = 0; i < n_people; i++) {
+        if (!people[i].there || !people[i].matches || (rc != 0 && i > 2))
+            continue;
+        m = sync_batch_add(b, SYNC_LISTED);
+        m->token = token;
+        m->entry = make_entry(&b->arena, &people[i], &people[i].now);
+    }
+    m = sync_batch_add(b, SYNC_PROBE_END);
+    m->token = token;
+    m->rc = rc;
+    m->text = slice_of(rc ? "size limit" : "");
+    scene_round(b);
+}
+
 void answer(void)
 {
     answer_all(-1, csn_count, "ldap://one");
@@ -474,6 +511,13 @@ void answer_as(enum lookup_outcome o)
 void answer_one_as(enum lookup_outcome o)
 {
     answer_some(1, (int)o, csn_count, "ldap://one");
+}
+
+void answer_without_parents(void)
+{
+    parents_hidden = true;
+    answer();
+    parents_hidden = false;
 }
 
 void answer_from_behind(void)

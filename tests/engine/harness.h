@@ -67,8 +67,13 @@ size_t asked(void);                       /* how many look-ups are not answered 
 void answer(void);                        /* all of them, with the truth */
 void answer_as(enum lookup_outcome o);    /* all of them, with this (IN_PLACE needs an entry) */
 void answer_one_as(enum lookup_outcome o);   /* the oldest only */
+void answer_without_parents(void);        /* the truth; what is not found had a parent that can't be read either */
 void answer_from_behind(void);            /* the truth, from a server whose contextCSN is older */
 void answer_without_context(const char *uri);   /* the truth, from a server that has none */
+
+bool is_listing_due(void);   /* of reconciling */
+/* It is due: the listing that it asks for, with its result; not 0: it broke off after three. */
+void list_everything(int rc);
 
 /* ---- time ---- */
 

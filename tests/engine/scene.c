@@ -280,7 +280,7 @@ static void command(enum command_verb verb, uint32_t hold, uint32_t upto)
 
     mirror_begin(mirror);
     mirror_watch_clock(mirror);
-    cr_assert_eq(release_command(mirror, &c, text, sizeof(text), &e), 0, "%s", e.text);
+    cr_assert_eq(operator_command(mirror, &c, text, sizeof(text), &e), 0, "%s", e.text);
     mirror_begin(mirror);
     release_run(mirror);
     commit();

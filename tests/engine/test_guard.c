@@ -332,7 +332,7 @@ Test(guard, an_unknown_hold)
     char text[512];
 
     mirror_begin(mirror);
-    cr_assert_neq(release_command(mirror, &c, text, sizeof(text), &e), 0);
+    cr_assert_neq(operator_command(mirror, &c, text, sizeof(text), &e), 0);
     cr_assert_eq(e.class, ERR_NOTFOUND);
 }
 
@@ -365,6 +365,7 @@ Test(guard, a_lost_value_goes_after_settle)
     expect_nothing();
     expect_pending("ann", PENDING_CLEAR, PENDING_WAITING);
     pass_s(1);
+    answer();   /* bob has one still */
     expect("update ann@example.com -contactInfo.firstName (modify, persist)", NULL);
     expect_none("ann");
     pass_s(100);

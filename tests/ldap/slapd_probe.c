@@ -112,7 +112,7 @@ Test(probe, every_outcome)
     ok(slapdtest_rename(server, "uid=user000003," PEOPLE, "uid=user000003", "ou=elsewhere," SUFFIX));
     ok(slapdtest_delete(server, GONE));
     listener_start_probe(&l);
-    probe_lookup(l.probe, 7, 0, 0, uuids, 4);
+    probe_lookup(l.probe, 7, 0, 0, uuids, NULL, 4);
     expect_context(7);
     collect(uuids, 4, outcomes);
     cr_assert_eq(outcomes[0], LOOKUP_IN_PLACE);
@@ -120,13 +120,13 @@ Test(probe, every_outcome)
     cr_assert_eq(outcomes[2], LOOKUP_LEFT);
     cr_assert_eq(outcomes[3], LOOKUP_DELETED);
     expect_end(7, 0);
-    probe_lookup(l.probe, 8, 0, 0, uuids, 1);
+    probe_lookup(l.probe, 8, 0, 0, uuids, NULL, 1);
     expect_context(8);
     m = listener_expect(&l, SYNC_LOOKUP);
     cr_assert_str_eq(m->entry->dn.p, "uid=user000001," PEOPLE);
     cr_assert_str_eq(value(m, "mail"), "user000001@example.com", "the whole entry");
     expect_end(8, 0);
-    probe_lookup(l.probe, 9, 0, 0, uuids + 32, 1);
+    probe_lookup(l.probe, 9, 0, 0, uuids + 32, NULL, 1);
     expect_context(9);
     m = listener_expect(&l, SYNC_LOOKUP);
     cr_assert_str_eq(m->entry->dn.p, "uid=user000003,ou=elsewhere," SUFFIX);
@@ -145,7 +145,7 @@ Test(probe, more_than_one_filter_holds)
     uuids = people(n);
     ok(slapdtest_delete(server, "uid=user000077," PEOPLE));
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, n);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, n);
     expect_context(1);
     collect(uuids, n, outcomes);
     for (size_t i = 0; i < n; i++)
@@ -167,7 +167,7 @@ Test(probe, so_many_that_all_is_listed)
     for (size_t i = 20; i < n; i++)
         memcpy(uuids + i * UUID_BYTES, &i, sizeof(i));
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, n);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, n);
     expect_context(1);
     for (size_t i = 0; i < n; i++) {
         struct sync_msg *m = listener_expect(&l, SYNC_LOOKUP);
@@ -189,7 +189,7 @@ Test(probe, nothing_asked)
 {
     begin(NULL, 1);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, NULL, 0);
+    probe_lookup(l.probe, 1, 0, 0, NULL, NULL, 0);
     expect_context(1);
     expect_end(1, 0);
     end();
@@ -217,7 +217,7 @@ Test(probe, server_is_down)
     uuids = people(3);
     ok(slapdtest_stop(server));
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 3);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 3);
     assert_unproven(uuids, 3, LDAP_SERVER_DOWN, "is the server running");
     free(uuids);
     end();
@@ -230,10 +230,10 @@ Test(probe, server_came_back_on_an_idle_connection)
     begin(NULL, 1);
     uuids = people(1);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 1);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 1);
     listener_await(&l, SYNC_PROBE_END);
     ok(slapdtest_restart(server));
-    probe_lookup(l.probe, 2, 0, 0, uuids, 1);
+    probe_lookup(l.probe, 2, 0, 0, uuids, NULL, 1);
     expect_context(2);
     cr_assert_eq(listener_expect(&l, SYNC_LOOKUP)->outcome, LOOKUP_IN_PLACE);
     expect_end(2, 0);
@@ -256,7 +256,7 @@ Test(probe, entryuuid_may_not_be_read)
     begin_as_reader(access, 2);
     uuids = people(2);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 2);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 2);
     expect_context(1);
     assert_unproven(uuids, 2, LDAP_NO_SUCH_ATTRIBUTE, "read and search entryUUID");
     free(uuids);
@@ -271,7 +271,7 @@ Test(probe, entryuuid_may_be_read_and_not_searched)
     begin_as_reader(access, 2);
     uuids = people(2);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 2);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 2);
     expect_context(1);
     assert_unproven(uuids, 2, LDAP_INSUFFICIENT_ACCESS, "does not even find the base");
     free(uuids);
@@ -288,7 +288,7 @@ Test(probe, naming_context_is_hidden)
     take_uuid("uid=user000001," PEOPLE, uuids);
     memset(uuids + 16, 7, 16);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 2);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 2);
     m = listener_expect(&l, SYNC_CONTEXT);
     cr_assert_eq(m->n_csns, 0);
     cr_assert_eq(listener_expect(&l, SYNC_LOOKUP)->outcome, LOOKUP_IN_PLACE);
@@ -305,7 +305,7 @@ Test(probe, context_csn_is_hidden)
     begin_as_reader(access, 1);
     uuids = people(1);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 1);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 1);
     cr_assert_eq(listener_expect(&l, SYNC_CONTEXT)->n_csns, 0);
     cr_assert_eq(listener_expect(&l, SYNC_LOOKUP)->outcome, LOOKUP_IN_PLACE);
     expect_end(1, 0);
@@ -321,7 +321,7 @@ Test(probe, referral_objects_hide_nothing)
     ok(slapdtest_ldif(server, "dn: cn=ref," SUFFIX "\nobjectClass: referral\nobjectClass: extensibleObject\ncn: ref\n"
                               "ref: ldap://127.0.0.1:1/dc=other\n"));
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuid, 1);
+    probe_lookup(l.probe, 1, 0, 0, uuid, NULL, 1);
     expect_context(1);
     cr_assert_eq(listener_expect(&l, SYNC_LOOKUP)->outcome, LOOKUP_DELETED);
     expect_end(1, 0);
@@ -335,7 +335,7 @@ Test(probe, base_in_no_naming_context)
     begin(NULL, 1);
     l.specs[0].base = (char *)"dc=nowhere";
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuid, 1);
+    probe_lookup(l.probe, 1, 0, 0, uuid, NULL, 1);
     cr_assert_eq(listener_expect(&l, SYNC_CONTEXT)->n_csns, 0);
     cr_assert_eq(listener_expect(&l, SYNC_LOOKUP)->outcome, LOOKUP_UNPROVEN);
     cr_assert_neq(listener_expect(&l, SYNC_PROBE_END)->rc, 0);
@@ -352,7 +352,7 @@ Test(probe, size_limit)
     l.settings.conn.bind_dn = (char *)READER;
     uuids = people(5);
     listener_start_probe(&l);
-    probe_lookup(l.probe, 1, 0, 0, uuids, 5);
+    probe_lookup(l.probe, 1, 0, 0, uuids, NULL, 5);
     expect_context(1);
     for (size_t i = 0; i < 5; i++)
         unproven += listener_expect(&l, SYNC_LOOKUP)->outcome == LOOKUP_UNPROVEN;

@@ -1,0 +1,279 @@
+/* Joint 2, its end: a row whose time has come goes out as an action (SPEC.md 2.7, 4. and 2.3, "Renames"). */
+#include "mirror.h"
+
+#include "log.h"
+#include "step.h"
+
+static void free_addresses(struct mirror *m, const struct object *o)
+{
+    ingest_address_free(m, o->address);
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        ingest_address_free(m, o->aliases[i]);
+}
+
+void depart_delete(struct mirror *m, const struct pending *p)
+{
+    struct object told;
+    object_id id = objects_get(m->t, p->uuid, &told, &m->a);
+    struct pending row;
+    struct buf next = { 0 };
+    struct action a = {
+        .type = p->kind == OBJECT_GROUP ? ACTION_GROUP_DELETE : ACTION_ACCOUNT_DELETE,
+        .uuid = p->uuid,
+        .cause = p->cause,
+        .phase = p->phase,
+    };
+
+    pend_drop(m, p, true);
+    if (id == 0)
+        return;
+    a.dn = told.dn;
+    a.address = told.address;
+    mirror_emit(m, &a);
+    STEP_POINT(release_queued);
+    objects_remove(m->store, m->t, id, &told);
+    want_del(m->t, p->uuid);
+    invalid_del(m->t, p->uuid);
+    while (pending_next(m->t, p->uuid, &next, &row, &m->a))
+        pend_drop(m, &row, true);   /* its clears and renames go with it */
+    buf_free(&next);
+    free_addresses(m, &told);
+}
+
+/* In a refresh nothing goes but what was approved: a deletion may be taken back by it, and the guard has to see all of a
+ * kind together. Nor does a deletion go while others that were found with it are still being looked up. */
+bool depart_must_stay(const struct mirror *m, const struct pending *p)
+{
+    if (p->reason == PENDING_APPROVED)
+        return false;
+    return m->search.refreshing ||
+           (p->what == PENDING_DELETE && p->reason == PENDING_WAITING && m->store->pending_unanswered > 0);
+}
+
+/* Of a clear. */
+static bool goes_now(const struct mirror *m, const struct pending *p)
+{
+    return (p->reason == PENDING_WAITING || p->reason == PENDING_APPROVED) && p->due_ms != 0 &&
+           p->due_ms <= m->now_ms && !depart_must_stay(m, p) &&
+           (p->reason == PENDING_APPROVED || sibling_permits(m, p->field));
+}
+
+static void take_alias(struct object *o, struct slice alias)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        if (!slice_eq(o->aliases[i], alias))
+            o->aliases[kept++] = o->aliases[i];
+    o->n_aliases = kept;
+}
+
+static void emit_clears(struct mirror *m, const struct object *o, const field_id *clear, uint32_t n, bool aliases_left,
+                        const struct pending *p)
+{
+    struct action a = {
+        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_UPDATE : ACTION_ACCOUNT_UPDATE,
+        .uuid = o->uuid,
+        .dn = o->dn,
+        .address = o->address,
+        .clear = clear,
+        .n_clear = n,
+        .set_aliases = aliases_left ? o->aliases : NULL,
+        .n_set_aliases = aliases_left ? o->n_aliases : 0,
+        .cause = p->cause,
+        .phase = p->phase,
+    };
+
+    mirror_emit(m, &a);
+}
+
+/* What one action takes from an entry. */
+struct clearing {
+    struct object after;
+    field_id fields[OBJECT_MAX_FIELDS + 1];
+    uint32_t n;
+    bool aliases;
+};
+
+/* Its own array of aliases: take_alias() works in place, and what is stored must stay as it was read. */
+static void own_aliases(struct mirror *m, struct object *o, uint32_t room)
+{
+    struct slice *aliases = arena_alloc(&m->a, (o->n_aliases + room) * sizeof(*aliases));
+
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        aliases[i] = o->aliases[i];
+    o->aliases = aliases;
+}
+
+static void add_clear(struct clearing *c, field_id field)
+{
+    uint32_t i = c->n;
+
+    for (; i > 0 && field_compare(c->fields[i - 1], field) > 0; i--)
+        c->fields[i] = c->fields[i - 1];
+    c->fields[i] = field;
+    c->n++;
+}
+
+/* Nothing is done of what is not there any more: an alias may have become the address meanwhile. */
+static void clear_one(struct clearing *c, const struct pending *p)
+{
+    if (p->alias.len && mirror_has_alias(&c->after, p->alias)) {
+        take_alias(&c->after, p->alias);
+        c->aliases = true;
+    } else if (p->alias.len == 0 && object_field(&c->after, p->field).len) {
+        object_set_field(&c->after, p->field, (struct slice){ 0 });
+        add_clear(c, p->field);
+    }
+}
+
+/* All clears of one entry that are due go out as one action. */
+void depart_clear(struct mirror *m, const struct pending *first)
+{
+    struct object told;
+    object_id id = objects_get(m->t, first->uuid, &told, &m->a);
+    struct clearing c = { .n = 0 };
+    struct pending p, last = *first;
+    struct buf next = { 0 };
+
+    if (id != 0) {
+        c.after = told;
+        own_aliases(m, &c.after, 0);
+    }
+    while (pending_next(m->t, first->uuid, &next, &p, &m->a)) {
+        if (p.what != PENDING_CLEAR || !goes_now(m, &p))
+            continue;
+        if (id != 0)
+            clear_one(&c, &p);
+        last = p;
+        pend_drop(m, &p, p.reason == PENDING_WAITING);
+    }
+    buf_free(&next);
+    if (c.n == 0 && !c.aliases)
+        return;
+    if (c.aliases && c.after.n_aliases == 0)
+        add_clear(&c, FIELD_ALIASES);
+    objects_put(m->store, m->t, id, &told, &c.after);
+    emit_clears(m, &c.after, c.fields, c.n, c.aliases && c.after.n_aliases > 0, &last);
+    if (c.aliases)
+        free_addresses(m, &told);
+}
+
+static void emit_rename(struct mirror *m, const struct object *o, struct slice from, const struct pending *p)
+{
+    struct action a = {
+        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_RENAME : ACTION_ACCOUNT_RENAME,
+        .uuid = o->uuid,
+        .dn = o->dn,
+        .address = o->address,
+        .from = from,
+        .cause = p->cause,
+        .phase = p->phase,
+    };
+
+    mirror_emit(m, &a);
+}
+
+static void add_alias(struct object *o, struct slice alias)
+{
+    uint32_t i = o->n_aliases++;
+
+    for (; i > 0 && slice_cmp(o->aliases[i - 1], alias) > 0; i--)
+        o->aliases[i] = o->aliases[i - 1];
+    o->aliases[i] = alias;
+}
+
+/* Gives an object another address and frees the old one. An own alias that becomes the address is removed before; the
+ * old address that becomes an alias is added after. */
+static void rename_to(struct mirror *m, object_id id, const struct object *told, struct slice address, bool keeps_old,
+                      const struct pending *p)
+{
+    struct object after = *told;
+    field_id aliases = FIELD_ALIASES;
+
+    own_aliases(m, &after, 1);
+    if (mirror_has_alias(told, address)) {
+        take_alias(&after, address);
+        emit_clears(m, &after, &aliases, after.n_aliases == 0, after.n_aliases > 0, p);
+    }
+    after.address = address;
+    emit_rename(m, &after, told->address, p);
+    if (keeps_old) {
+        add_alias(&after, told->address);
+        emit_clears(m, &after, NULL, 0, true, p);
+    }
+    objects_put(m->store, m->t, id, told, &after);
+    ingest_address_free(m, told->address);
+}
+
+/* Steps aside; a ring then resolves itself, each by the address that the one before it freed. */
+static void step_aside(struct mirror *m, object_id id, const struct object *told, const struct pending *p)
+{
+    rename_to(m, id, told, mapping_parking_address(p->uuid, told->address, &m->a), false, p);
+}
+
+static bool is_aside(struct mirror *m, const struct object *o)
+{
+    return slice_eq(o->address, mapping_parking_address(o->uuid, o->address, &m->a));
+}
+
+/* Whether `uuid`, whose wanted address is owned by `owner`, waits in a ring of renames that ends at itself. */
+static bool in_cycle(struct mirror *m, const uint8_t *uuid, const uint8_t *owner)
+{
+    uint8_t at[UUID_BYTES];
+    struct pending p;
+
+    memcpy(at, owner, UUID_BYTES);
+    /* A ring that does not pass through uuid has been resolved when it closed, so the walk ends; bounded all the same
+     * by the number of blocked renames. */
+    for (int64_t i = pending_count(m->store, PENDING_BLOCKED) + 1; i > 0; i--) {
+        if (memcmp(at, uuid, UUID_BYTES) == 0)
+            return true;
+        if (!pending_get(m->t, at, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) ||
+            (p.reason != PENDING_BLOCKED && p.reason != PENDING_WAITING) ||
+            objects_owner(m->t, p.address, at, NULL) == 0)
+            return false;
+    }
+    return false;
+}
+
+void depart_rename(struct mirror *m, struct pending *p)
+{
+    struct object told, wish;
+    object_id id = objects_get(m->t, p->uuid, &told, &m->a);
+    uint8_t owner[UUID_BYTES];
+    bool taken;
+
+    if (id == 0) {
+        pend_drop(m, p, false);
+        return;
+    }
+    taken = objects_owner(m->t, p->address, owner, NULL) != 0 && memcmp(owner, p->uuid, UUID_BYTES) != 0;
+    if (!taken) {
+        pend_drop(m, p, p->reason != PENDING_APPROVED);
+        want_del(m->t, p->uuid);
+        rename_to(m, id, &told, p->address, p->keeps_old && !is_aside(m, &told), p);
+        return;
+    }
+    if (p->reason != PENDING_BLOCKED) {
+        log_warning(m->subject, "%.*s: the address %.*s is taken; waiting until it is free", SLICE_ARG(told.dn),
+                    SLICE_ARG(p->address));
+        p->reason = PENDING_BLOCKED;
+        p->due_ms = 0;
+        pend_put(m, p);
+    }
+    wish = told;
+    wish.address = p->address;
+    want_put(m->store, m->t, &wish);
+    if (in_cycle(m, p->uuid, owner))
+        step_aside(m, id, &told, p);
+}
+
+void depart_unblock(struct mirror *m, const uint8_t *uuid)
+{
+    struct pending p;
+
+    if (pending_get(m->t, uuid, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) &&
+        p.reason == PENDING_BLOCKED)
+        depart_rename(m, &p);
+}

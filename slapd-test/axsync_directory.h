@@ -1,0 +1,20 @@
+/* What the target must be, computed from the directory itself by the rules of SPEC.md 2.2, 2.3 and 2.5, and by other
+ * code than the program's. */
+#ifndef AXSYNC_DIRECTORY_H
+#define AXSYNC_DIRECTORY_H
+
+#include <jansson.h>
+
+#include "slapdtest.h"
+
+struct directory_view {
+    const char *base;       /* NULL: ou=people,dc=example,dc=com */
+    const char *filter;     /* NULL: (objectClass=inetOrgPerson) */
+    const char *aliases;    /* the attribute that is mapped to aliases; NULL: none */
+};
+
+/* address → {"uuid": …, "set": {…}}; with_dn adds "dn" and "state", as axsync_dump() has them. Two entries with one
+ * address: the first that the server shows counts. A new reference, or NULL: see slapdtest_error(). */
+json_t *directory_accounts(struct slapdtest *server, const struct directory_view *view, int with_dn);
+
+#endif

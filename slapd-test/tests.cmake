@@ -1,0 +1,32 @@
+# The integration tests: the whole program on a real slapd.
+
+add_library(axsync_run STATIC axsync_run.c axsync_await.c axsync_target.c axsync_directory.c
+  axsync_relay.c)
+target_compile_definitions(axsync_run PRIVATE
+  AXSYNC_BINARY="$<TARGET_FILE:axsync>"
+  AXSYNC_OUTPUTS="${CMAKE_CURRENT_BINARY_DIR}/outputs")
+target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION)
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
+
+set(integration lifecycle restart guard badinput kill)
+if(NOT AXSYNC_STEPS)
+  list(REMOVE_ITEM integration restart)   # it needs the kill points
+endif()
+foreach(name IN LISTS integration)
+  add_executable(it_${name} it_${name}.c)
+  target_link_libraries(it_${name} PRIVATE axsync_run)
+  add_dependencies(it_${name} axsync)
+  add_test(NAME slapd.${name} COMMAND it_${name})
+  set_tests_properties(slapd.${name} PROPERTIES TIMEOUT 300 LABELS slapd)
+  list(APPEND integration_tests slapd.${name})
+endforeach()
+if(AXSYNC_STEPS)
+  target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
+endif()
+
+# Every line that the program wrote in those tests, against the schema that it promises. Skipped when none ran.
+add_test(NAME slapd.schema COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/check_schema.py
+  ${PROJECT_SOURCE_DIR}/docs/actions.schema.json ${CMAKE_CURRENT_BINARY_DIR}/outputs)
+set_tests_properties(slapd.schema PROPERTIES TIMEOUT 300 LABELS slapd SKIP_RETURN_CODE 77
+  DEPENDS "${integration_tests}")

@@ -1,0 +1,95 @@
+/* Reconciling: what the server never told. */
+#include <criterion/criterion.h>
+
+#include "harness.h"
+
+static void begin(void)
+{
+    scene_open();
+    dir_put("ann", "givenName", "Ann", NULL);
+    dir_put("bob", NULL);
+    dir_put_many(18);
+    refresh_in_full();
+    pass_s(1);
+    cr_assert_not(is_listing_due(), "the first refresh has just shown everything");
+    expect_many(20, "create ");
+    pass_s(86400);
+}
+
+TestSuite(reconcile, .init = begin, .fini = scene_close, .timeout = 60);
+
+Test(reconcile, of_what_is_the_same_is_nothing)
+{
+    list_everything(0);
+    cr_assert_eq(asked(), 0u);
+    expect_nothing();
+    cr_assert_not(is_listing_due());
+    pass_s(86399);
+    cr_assert_not(is_listing_due());
+    pass_s(1);
+    cr_assert(is_listing_due());
+}
+
+Test(reconcile, finds_a_lost_deletion_and_looks_it_up)
+{
+    dir_remove("ann");
+    list_everything(0);
+    expect_pending("ann", PENDING_DELETE, PENDING_UNPROVEN);
+    cr_assert(was_asked("ann"));
+    answer();
+    pass_s(300);
+    answer();
+    expect("delete ann@example.com (absent, local)", NULL);
+}
+
+Test(reconcile, finds_a_lost_change_and_a_lost_addition)
+{
+    dir_put("ann", "givenName", "Anna", NULL);
+    dir_put("carol", NULL);
+    list_everything(0);
+    cr_assert(was_asked("ann"));
+    cr_assert(was_asked("carol"));
+    answer();
+    expect_first("update ann@example.com");
+    expect_state("carol", OBJECT_MIRRORED);
+}
+
+Test(reconcile, that_broke_off_proves_nothing)
+{
+    dir_remove("ann");
+    list_everything(4);
+    expect_none("ann");
+    cr_assert_eq(asked(), 0u);
+    expect_nothing();
+}
+
+Test(reconcile, that_shows_nothing_at_all_makes_a_hold)
+{
+    dir_remove("ann");
+    dir_remove("bob");
+    for (int i = 0; i < 18; i++)
+        dir_remove(many(i));
+    list_everything(0);
+    answer();
+    expect_hold(1, 20, false);
+    pass_s(1000);
+    expect_nothing();
+}
+
+Test(reconcile, under_way_when_a_commit_fails_proves_nothing)
+{
+    mirror->asked++;
+    reconcile_begin(mirror, 77);
+    mirror_reset(mirror);
+    mirror_begin(mirror);
+    reconcile_end(mirror, &(struct sync_msg){ .type = SYNC_PROBE_END, .token = 77 });
+    expect_none("ann");
+    cr_assert_eq(asked(), 0u);
+}
+
+Test(reconcile, can_be_off)
+{
+    conf.reconcile_interval = 0;
+    cr_assert_not(is_listing_due());
+    cr_assert_eq(reconcile_next(mirror), -1);
+}
