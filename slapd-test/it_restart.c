@@ -416,7 +416,7 @@ static void check_hits(const char *hit_path)
     free(text);
 }
 
-Test(restart, killed_at_each_step, .timeout = 290)
+Test(restart, killed_at_each_step, .timeout = 780)
 {
     struct slapdtest *s = run_server(10000);
     char steps[300], hits[300];

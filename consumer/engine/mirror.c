@@ -178,6 +178,7 @@ int mirror_end_load(struct mirror *m, struct err *e)
     else
         load_free(&m->load);
     mirror_begin(m);
+    m->urgent = true;   /* so that the writer commits once more, and with that wakes the sinks for what was committed here */
     return rc;
 }
 
