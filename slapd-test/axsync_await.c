@@ -6,9 +6,8 @@
 #include "axsync_internal.h"
 #include "axsync_run.h"
 
-/* Between two questions: short at first, since most conditions are true soon, then longer, since each may cost a
- * process. */
-#define PAUSE_MIN_MS 10
+/* Between two questions: short at first, since most conditions are true soon. */
+#define PAUSE_MIN_MS 5
 #define PAUSE_MAX_MS 100
 
 static void pause_ms(long ms)
@@ -66,7 +65,7 @@ static bool is_delivered(const json_t *connector)
 
 bool axsync_is_settled(struct axsync *a, bool with_waiting)
 {
-    json_t *connector = axsync_status(a);
+    json_t *connector = axsync_peek(a);
     char *context;
     bool settled;
 
@@ -147,7 +146,7 @@ void axsync_await_mirror(struct axsync *a, const struct directory_view *view)
 
 static bool phase_is(struct axsync *a, void *ctx)
 {
-    json_t *connector = axsync_status(a);
+    json_t *connector = axsync_peek(a);
     bool is = connector != NULL && strcmp(axsync_text(connector, "phase"), ctx) == 0;
 
     json_decref(connector);
@@ -161,7 +160,7 @@ void axsync_await_phase(struct axsync *a, const char *phase)
 
 static bool error_has(struct axsync *a, void *ctx)
 {
-    json_t *connector = axsync_status(a);
+    json_t *connector = axsync_peek(a);
     bool has = connector != NULL && strstr(axsync_text(connector, "lastError"), ctx) != NULL;
 
     json_decref(connector);

@@ -80,6 +80,9 @@ int axsync_await_end(struct axsync *a);
 int axsync_command(struct axsync *a, const char *word, ...) __attribute__((sentinel));
 /* The connector in `status --json`, a new reference; NULL when the daemon can't be reached. */
 json_t *axsync_status(struct axsync *a);
+/* The same, asked of the daemon's socket itself (consumer/engine/control.h): for waiting, where a process for each
+ * question would cost more than all that is tested. */
+json_t *axsync_peek(struct axsync *a);
 /* One string or number out of it. */
 const char *axsync_text(const json_t *connector, const char *key);        /* "" if it is null */
 json_int_t axsync_entries(const json_t *connector, const char *key);      /* a number of "entries" */

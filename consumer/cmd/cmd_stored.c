@@ -64,6 +64,7 @@ static int read_state(void *ctx, const struct config_connector *c, struct store 
     out->accounts = s->objects[OBJECT_ACCOUNT];
     out->groups = s->objects[OBJECT_GROUP];
     out->orphans = s->orphans;
+    out->last_change_ms = s->last_change_ms;
     out->invalid = (int64_t)txn_count(t, TABLE_INVALID);
     out->conflicts = (int64_t)txn_count(t, TABLE_WANT);
     out->waiting =

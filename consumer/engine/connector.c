@@ -421,7 +421,7 @@ int connector_command_offline(const struct config_connector *conf, const char *f
     if (c == NULL)
         return -1;
     mirror_begin(&c->writer.mirror);
-    rc = release_command(&c->writer.mirror, cmd, text, size, e);
+    rc = operator_command(&c->writer.mirror, cmd, text, size, e);
     if (rc == 0)
         rc = mirror_commit(&c->writer.mirror, e);
     destroy(c);

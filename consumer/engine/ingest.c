@@ -348,6 +348,9 @@ static void take_subject(struct mirror *m, const struct sync_msg *msg)
         snprintf(m->context_why, sizeof(m->context_why), "contextCSN was not read");
         break;
     case SYNC_SILENT:
+        /* Where there is no session, none has died, and the next attempt comes when it is time for it. */
+        if (!m->search.refreshing && !m->search.complete)
+            break;
         set_error(m, msg->text);
         snprintf(m->restart_why, sizeof(m->restart_why), "%.*s", SLICE_ARG(msg->text));
         break;

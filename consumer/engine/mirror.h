@@ -220,6 +220,5 @@ bool depart_must_stay(const struct mirror *m, const struct pending *p);
 
 /* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
 int operator_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
-#define release_command operator_command   /* as writer.c and connector.c still say */
 
 #endif

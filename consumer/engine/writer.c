@@ -392,7 +392,7 @@ static void take_ack(struct writer *w, struct ack_mail *mail)
 static void take_command(struct writer *w, struct command_mail *mail)
 {
     err_clear(&mail->err);
-    release_command(&w->mirror, &mail->command, mail->text, sizeof(mail->text), &mail->err);
+    operator_command(&w->mirror, &mail->command, mail->text, sizeof(mail->text), &mail->err);
     mail->next = w->commands;
     w->commands = mail;
 }
