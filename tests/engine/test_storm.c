@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "harness.h"
 
@@ -21,7 +20,8 @@ static unsigned below(unsigned n)
 static void begin(void)
 {
     const char *given = getenv("AXSYNC_TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    /* The same life each time, so that a failure is the change's; other seeds are for long runs of their own. */
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 1;
 
     scene_open();
     conf.guard = (struct config_guard){ .window = 3600, .settle = 1 };
