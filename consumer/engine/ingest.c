@@ -30,7 +30,7 @@ static void entry_invalid(struct mirror *m, const uint8_t *uuid, struct slice dn
         invalid_put(m->t, uuid, dn, reason);
         m->urgent = true;
     }
-    if (want_del(m->t, uuid))
+    if (ingest_want_drop(m, uuid))
         m->urgent = true;
 }
 
@@ -143,7 +143,7 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
         pend_clear(m, &after, FIELD_ALIASES, p.lost_aliases[i], phase);
     if (p.rename)
         pend_rename(m, &after, wanted->address, keeps_old, phase);
-    else if (want_del(m->t, wanted->uuid))
+    else if (ingest_want_drop(m, wanted->uuid))
         m->urgent = true;
 }
 
@@ -179,7 +179,7 @@ void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase
     if (invalid_del(m->t, e->uuid))
         m->urgent = true;
     if (result == MAPPED_ELSEWHERE) {
-        if (want_del(m->t, e->uuid))
+        if (ingest_want_drop(m, e->uuid))
             m->urgent = true;
         if (id != 0)
             pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m));
@@ -206,6 +206,17 @@ static void give_address(struct mirror *m, struct slice address)
 
 /* Whoever gets an address may free another, and a chain of those can be as long as the directory: one after the other,
  * not one within the other. */
+bool ingest_want_drop(struct mirror *m, const uint8_t *uuid)
+{
+    struct object wanted;
+
+    if (!want_get(m->t, uuid, &wanted, &m->a))
+        return false;
+    want_del(m->t, uuid);
+    ingest_address_free(m, wanted.address);
+    return true;
+}
+
 void ingest_address_free(struct mirror *m, struct slice address)
 {
     size_t at = 0;
@@ -231,7 +242,7 @@ static void ingest_gone(struct mirror *m, const uint8_t *uuid, enum cause cause)
 
     if (m->load)
         return;   /* nothing is known yet that could be gone */
-    if (want_del(m->t, uuid) | invalid_del(m->t, uuid))
+    if (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid))
         m->urgent = true;
     if (objects_get(m->t, uuid, &told, &m->a) != 0)
         pend_delete(m, &told, cause, phase_now(m), false, false);
@@ -272,7 +283,7 @@ static void take_lookup(struct mirror *m, const struct sync_msg *msg)
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0)
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
-    else if (want_del(m->t, uuid) | invalid_del(m->t, uuid))
+    else if (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid))
         m->urgent = true;
 }
 

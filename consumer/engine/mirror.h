@@ -129,6 +129,9 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg);
 void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
+/* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
+ * become free while the first in the line was not ready to take it. True if it waited. */
+bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
 

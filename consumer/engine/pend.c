@@ -195,6 +195,7 @@ void pend_rename(struct mirror *m, const struct object *told, struct slice addre
             return;
         }
         pend_drop(m, &p, false);   /* it wants another one now */
+        ingest_want_drop(m, told->uuid);
     }
     p = new_row(m, told, PENDING_RENAME, CAUSE_RENAME, phase);
     p.address = address;
