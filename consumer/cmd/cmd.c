@@ -63,6 +63,8 @@ int cmd_each_state(const struct config *conf, cmd_state *each, void *ctx, size_t
 
         if (s == NULL) {
             rc = e->class == ERR_NOTFOUND ? 0 : err_add(e, "%s", c->name);
+            if (rc == 0)
+                err_clear(e);
             continue;
         }
         met++;

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "cmd_check_ldap.h"
-#include "conn.h"
+#include "cmd_directory.h"
 #include "decode.h"
 
 /* Entries of the sync search that are looked at: well above the limits that servers come with (slapd: 500, 389: 2000),
@@ -48,31 +48,7 @@ static bool has_attribute(const struct check_ldap *d, LDAPMessage *entry, const 
     return has;
 }
 
-static int scope_of(enum config_scope scope)
-{
-    return scope == SCOPE_BASE ? LDAP_SCOPE_BASE : scope == SCOPE_ONE ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE;
-}
-
 /* ---- connection --------------------------------------------------------------------------------------------- */
-
-static struct conn_settings settings_of(const struct config_connector *c)
-{
-    return (struct conn_settings){
-        .uris = c->ldap_uris,
-        .n_uris = c->n_ldap_uris,
-        .start_tls = c->start_tls,
-        .ca_file = c->tls_ca_file,
-        .cert_file = c->tls_cert_file,
-        .key_file = c->tls_key_file,
-        .require_cert = c->tls_require == REQUIRE_NEVER   ? LDAP_OPT_X_TLS_NEVER
-                        : c->tls_require == REQUIRE_ALLOW ? LDAP_OPT_X_TLS_ALLOW
-                                                          : LDAP_OPT_X_TLS_DEMAND,
-        .bind_dn = c->bind_dn,
-        .bind_pass = c->bind_pass,
-        .sasl_mechanism = c->sasl_mechanism,
-        .timeout_s = c->timeout,
-    };
-}
 
 static void check_secrecy(struct check *check, const struct config_connector *c, const char *uri)
 {
@@ -86,7 +62,7 @@ static void check_secrecy(struct check *check, const struct config_connector *c,
 /* Tries all servers; the first that answers is the one to look at. */
 static LDAP *connect_all(struct check *check, const struct config_connector *c)
 {
-    struct conn_settings settings = settings_of(c);
+    struct conn_settings settings = cmd_conn_settings(c);
     LDAP *first = NULL;
 
     for (size_t i = 0; i < c->n_ldap_uris; i++) {
@@ -210,7 +186,7 @@ static int send_sync(const struct check_ldap *d, char **attrs, int *msgid)
 
     decode_make_request(SYNC_REFRESH_ONLY, slice_of(""), false, &value);
     sync.ldctl_value = (struct berval){value.len, value.p};
-    rc = ldap_search_ext(d->ld, d->conf->account_base, scope_of(d->conf->account_scope), filter, attrs, 0, controls,
+    rc = ldap_search_ext(d->ld, d->conf->account_base, cmd_ldap_scope(d->conf->account_scope), filter, attrs, 0, controls,
                          NULL, NULL, LDAP_NO_LIMIT, msgid);
     buf_free(&value);
     free(filter);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cmd_check_ldap.h"
-#include "mapping.h"
+#include "cmd_directory.h"
 
 /* Whether the type is called that; options ("cn;lang-de") are no part of its name. */
 static bool type_is(const LDAPAttributeType *type, const char *name)
@@ -50,26 +50,13 @@ static void tell_unknown(const struct check_ldap *d, const struct mapping *m, co
     buf_free(&list);
 }
 
-static struct mapping *mapping_of(const struct config_connector *c, struct err *e)
-{
-    struct mapping_override *o = mem_alloc((c->n_attributes + 1) * sizeof(*o));
-    struct mapping *m;
-
-    for (size_t i = 0; i < c->n_attributes; i++)
-        o[i] = (struct mapping_override){c->attributes[i].attribute, c->attributes[i].field, c->attributes[i].kind};
-    m = mapping_new(OBJECT_ACCOUNT, c->account_name_attribute, c->account_whole_address, c->domain,
-                    c->clustered ? c->host_field : NULL, c->host, o, c->n_attributes, e);
-    free(o);
-    return m;
-}
-
 void check_schema(const struct check_ldap *d)
 {
     static char *attrs[] = {(char *)"attributeTypes", NULL};
     struct berval **where = check_values(d, d->root, "subschemaSubentry"), **types = NULL;
     struct err e = {0};
     LDAPMessage *schema = where && where[0] ? check_read(d, where[0]->bv_val, attrs, &e) : NULL;
-    struct mapping *m = mapping_of(d->conf, &e);
+    struct mapping *m = cmd_mapping(d->conf, OBJECT_ACCOUNT, &e);
 
     if (schema)
         types = check_values(d, schema, "attributeTypes");

@@ -1,10 +1,11 @@
-/* `axsync entry`: all that is stored of one entry, found by its UUID, its address (an alias too) or its DN. */
+/* `axsync entry`: all that is known of one entry, found by its UUID, its address (an alias too) or its DN: what is stored of it,
+ * and where that does not say why it is not mirrored, or not for long, what the directory says. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "clock.h"
-#include "cmd.h"
+#include "cmd_entry.h"
 #include "mem.h"
 #include "objects.h"
 #include "pending.h"
@@ -12,12 +13,20 @@
 #include "status_json.h"
 #include "wants.h"
 
+/* What a connector's state says. */
+struct known {
+    bool found;
+    bool settled; /* mirrored, and to stay: nothing is to be asked */
+    uint8_t uuid[UUID_BYTES];
+};
+
 struct wanted {
     struct slice word;
     struct buf dn; /* the word as a DN to compare with */
     bool is_uuid;
     uint8_t uuid[UUID_BYTES];
-    bool found;
+    const struct config *conf;
+    struct known *known; /* of each connector */
 };
 
 /* ---- finding ------------------------------------------------------------------------------------------------ */
@@ -102,7 +111,7 @@ static bool find(struct wanted *w, struct txn *t, struct arena *a)
 
     if (w->is_uuid)
         return true;
-    if (memchr(w->word.p, '=', w->word.len) == NULL)
+    if (!entry_is_dn(w->word))
         return find_address(w, t, a);
     found = find_dn_mirrored(w, t, &scratch, a) || find_dn_other(w, t, &scratch, a);
     buf_free(&scratch);
@@ -111,7 +120,7 @@ static bool find(struct wanted *w, struct txn *t, struct arena *a)
 
 /* ---- printing ----------------------------------------------------------------------------------------------- */
 
-static void field(const char *label, struct slice text)
+void entry_line(const char *label, struct slice text)
 {
     if (text.len == 0)
         return;
@@ -136,13 +145,13 @@ static const char *state_words(enum object_state state)
 static void print_object(const struct object *o)
 {
     printf("%s, %s\n", object_kind_name(o->kind), state_words(o->state));
-    field("dn", o->dn);
-    field("address", o->address);
+    entry_line("dn", o->dn);
+    entry_line("address", o->address);
     for (uint32_t i = 0; i < o->n_aliases; i++)
-        field("aliases", o->aliases[i]);
+        entry_line("aliases", o->aliases[i]);
     for (uint32_t i = 0; i < o->n_fields; i++)
-        field(field_name(o->fields[i].field), o->fields[i].value);
-    field("content as of", o->stamp);
+        entry_line(field_name(o->fields[i].field), o->fields[i].value);
+    entry_line("content as of", o->stamp);
 }
 
 static void print_pending(struct txn *t, const struct pending *p, struct arena *a)
@@ -196,13 +205,13 @@ static void print_want(struct txn *t, const struct object *want, bool mirrored, 
     struct object owner;
 
     if (!mirrored)
-        field("dn", want->dn);
-    field("waits for the address", want->address);
+        entry_line("dn", want->dn);
+    entry_line("waits for the address", want->address);
     if (objects_owner(t, want->address, uuid, NULL) != 0 && objects_get(t, uuid, &owner, a) != 0)
-        field("which belongs to", owner.dn);
+        entry_line("which belongs to", owner.dn);
 }
 
-static bool print_known(struct txn *t, const uint8_t *uuid, const char *connector, struct arena *a)
+static bool print_known(struct txn *t, const uint8_t *uuid, const char *connector, bool *settled, struct arena *a)
 {
     struct object o, want;
     struct slice dn = {"", 0}, reason = {"", 0};
@@ -210,6 +219,7 @@ static bool print_known(struct txn *t, const uint8_t *uuid, const char *connecto
     bool invalid = invalid_get(t, uuid, &dn, &reason, a);
     char text[UUID_TEXT];
 
+    *settled = mirrored && o.state == OBJECT_MIRRORED;
     if (!mirrored && !wants && !invalid)
         return false;
     printf("%s %s: ", connector, uuid_format(uuid, text));
@@ -221,8 +231,8 @@ static bool print_known(struct txn *t, const uint8_t *uuid, const char *connecto
         print_want(t, &want, mirrored, a);
     if (invalid) {
         if (!mirrored)
-            field("dn", dn);
-        field("invalid", reason);
+            entry_line("dn", dn);
+        entry_line("invalid", reason);
     }
     return true;
 }
@@ -230,16 +240,20 @@ static bool print_known(struct txn *t, const uint8_t *uuid, const char *connecto
 static int show_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
 {
     struct wanted *w = ctx;
+    struct known *known = &w->known[c - w->conf->connectors];
     struct arena a = {0};
     struct buf next = {0};
     struct pending p;
 
     (void)s;
     (void)e;
-    if (find(w, t, &a) && print_known(t, w->uuid, c->name, &a)) {
-        w->found = true;
-        while (pending_next(t, w->uuid, &next, &p, &a))
+    if (find(w, t, &a) && print_known(t, w->uuid, c->name, &known->settled, &a)) {
+        known->found = true;
+        memcpy(known->uuid, w->uuid, UUID_BYTES);
+        while (pending_next(t, w->uuid, &next, &p, &a)) {
+            known->settled = known->settled && p.what != PENDING_DELETE;
             print_pending(t, &p, &a);
+        }
         print_queued(t, w->uuid);
     }
     buf_free(&next);
@@ -247,23 +261,66 @@ static int show_state(void *ctx, const struct config_connector *c, struct store 
     return 0;
 }
 
+/* ---- the directories ---------------------------------------------------------------------------------------- */
+
+/* Of a connector that does not mirror it. Gives whether anything is known of it now; a directory that can't be asked leaves what
+ * the state knows, and is *e only where that is nothing. */
+static bool ask_directory(const struct wanted *w, size_t i, struct err *e)
+{
+    const struct known *known = &w->known[i];
+    struct entry_question q = {.word = w->word, .has_uuid = w->is_uuid || known->found};
+    struct err why = {0};
+    int n;
+
+    memcpy(q.uuid, known->found ? known->uuid : w->uuid, UUID_BYTES);
+    n = entry_look(w->conf, &w->conf->connectors[i], &q, &why);
+    if (n < 0 && known->found)
+        entry_line("directory", slice_of(why.text));
+    else if (n < 0)
+        *e = why;
+    else if (n == 0 && known->found)
+        entry_line("directory", slice_of("it is not there, or the bind DN may not read it"));
+    return known->found || n > 0;
+}
+
+/* Who is mirrored by one connector is not missing, whatever the others say. */
+static int ask_directories(const struct wanted *w, struct err *e)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < w->conf->n_connectors; i++)
+        if (w->known[i].settled)
+            return 0;
+    for (size_t i = 0; i < w->conf->n_connectors; i++)
+        any = ask_directory(w, i, e) || any;
+    if (any && e->class != ERR_NONE)
+        printf("%s\n", e->text);
+    if (any)
+        return 0;
+    if (e->class == ERR_NONE)
+        err_set(e, ERR_NOTFOUND,
+                "nothing is known of %.*s: it is neither mirrored, nor pending, nor invalid, and the directory shows no such entry to "
+                "the bind DN",
+                SLICE_ARG(w->word));
+    return -1;
+}
+
 int cmd_entry(const struct cmd_options *o)
 {
-    struct wanted w = {.word = slice_of(o->argv[0])};
     struct config *conf = cmd_config(o);
+    struct wanted w = {.word = slice_of(o->argv[0]), .conf = conf};
     struct err e = {0};
     int rc;
 
     if (conf == NULL)
         return EX_CONFIG;
+    w.known = mem_alloc((conf->n_connectors + 1) * sizeof(*w.known));
     w.is_uuid = uuid_parse(w.word, w.uuid);
     put_dn(&w.dn, w.word);
     rc = cmd_each_state(conf, show_state, &w, NULL, &e);
-    if (rc == 0 && !w.found)
-        rc = err_set(&e, ERR_NOTFOUND,
-                     "nothing is known of %s: it is neither mirrored, nor pending, nor invalid (this "
-                     "version does not ask the directory)",
-                     o->argv[0]);
+    if (rc == 0)
+        rc = ask_directories(&w, &e);
+    free(w.known);
     buf_free(&w.dn);
     config_free(&conf);
     return rc == 0 ? EX_OK : cmd_fail(&e);

@@ -22,7 +22,7 @@ Test(offline, without_any_state)
     EXPECT(EX_OK, "There is no state", NULL, "queue", "-c", conf);
     EXPECT(EX_OK, NULL, "there is no state", "dump", "-c", conf);
     EXPECT(EX_NOUSER, NULL, "no state", "approve", "7", "-c", conf);
-    EXPECT(EX_NOUSER, NULL, "nothing is known of x@example.com", "entry", "x@example.com", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, NULL, "corp: ldap://127.255.255.254:1", "entry", "x@example.com", "-c", conf);
     cr_assert_neq(stat(state, &st), 0, "a command that only looks has made the state folder");
     free(state);
     free(conf);
@@ -147,7 +147,8 @@ Test(offline, entry)
     EXPECT(EX_OK, "which belongs to             uid=bob,ou=people", NULL, "entry", "carol@example.com", "-c", conf);
     EXPECT(EX_OK, "invalid                      it has no mail", NULL, "entry", "09090909-0909-0909-0909-090909090909",
            "-c", conf);
-    EXPECT(EX_NOUSER, NULL, "nothing is known of", "entry", "uid=nobody,ou=people", "-c", conf);
+    EXPECT(EX_OK, "directory                    corp: ldap://127.255.255.254:1", NULL, "entry", "dave@example.com", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, NULL, "corp: ldap://127.255.255.254:1", "entry", "uid=nobody,ou=people", "-c", conf);
     free(conf);
 }
 
