@@ -38,6 +38,8 @@ struct axigen_conn_settings {
     int timeout_s;
 };
 
+#define AXIGEN_CONN_IN_MAX (4u << 20)
+
 struct axigen_conn;
 
 /* Connects, and with tls also shakes hands and verifies chain and name (an address as the certificate's IP address): after it
@@ -46,15 +48,15 @@ struct axigen_conn;
 struct axigen_conn *axigen_conn_open(const struct axigen_conn_settings *settings, const atomic_bool *stop, struct err *e,
                                      enum axigen_failure *why);
 
-/* Sends all of it. What arrives meanwhile is appended to `in`, so that two sides that both send can't wait for each other for
- * ever. 0, or -1: part of it may have been sent. */
+/* Sends all of it. What arrives meanwhile is appended to `in` (AXIGEN_CONN_IN_MAX at most), so that two sides that both send
+ * can't wait for each other for ever. 0, or -1: part of it may have been sent. */
 int axigen_conn_write(struct axigen_conn *c, struct slice bytes, struct buf *in, struct err *e, enum axigen_failure *why);
 
-/* Waits until something arrives, at most until `until_ms` (clock_mono_ms()), and appends all that has. 0, or -1: at the
- * end of the other side (AXIGEN_CLOSED) too. */
+/* Waits until something arrives, at most until `until_ms` (clock_mono_ms()), and appends what has, a few hundred KiB at most.
+ * 0, or -1: at the end of the other side (AXIGEN_CLOSED) too. */
 int axigen_conn_read(struct axigen_conn *c, struct buf *in, int64_t until_ms, struct err *e, enum axigen_failure *why);
 
-/* As axigen_conn_read(), but does not wait: 0 also when nothing was there. */
+/* As axigen_conn_read(), but does not wait: 1, or 0 when nothing was there, or -1. */
 int axigen_conn_look(struct axigen_conn *c, struct buf *in, struct err *e, enum axigen_failure *why);
 
 /* Closes and frees *c, which may be NULL. */

@@ -70,7 +70,7 @@ void wire_free_wiped(struct buf *b);
 /* ---- Text for people ---- */
 
 /* s as one line of at most size - 1 bytes, UTF-8, with a NUL: control characters and what is not UTF-8 become '?', line
- * ends a blank, what was cut off "...". Returns out. */
+ * ends a blank, what was cut off "..."; size is 4 at least. Returns out. */
 char *wire_scrub(struct slice s, char *out, size_t size);
 
 /* ---- Answers ---- */
@@ -95,7 +95,7 @@ char *wire_scrub(struct slice s, char *out, size_t size);
 enum wire_status { WIRE_NONE, WIRE_OK, WIRE_REFUSED };
 
 /* How one knows that an answer has ended. */
-enum wire_end {
+enum wire_until {
     WIRE_STATUS,     /* no data: at the first status line that a prompt follows directly. The next answer may follow it at once,
                       * so such commands can be pipelined. Lines before it are kept as data */
     WIRE_DATA,       /* LIST, SHOW: data may look like anything, also like a status line and a prompt. So only where a
@@ -111,16 +111,21 @@ struct wire_answer {
                                             * splitter's, until it is fed or asked again */
 };
 
-/* Zeroed: an empty one. It strips colour codes (ECMA-48 CSI sequences and other pairs with ESC). */
+/* Zeroed: an empty one. It strips colour codes (ECMA-48 CSI sequences and other pairs with ESC).
+ *
+ *     in:  taken | lines read of the answer under way | its line that has not ended yet
+ *          0     start                                line        scanned     in.len
+ *
+ * start ≤ line ≤ scanned ≤ in.len; no line end between line and scanned; status is the start of the line that ended at
+ * `line` if that is a status line, else WIRE_NO_LINE. All four are where they are by the bytes alone, however they were
+ * split. */
+#define WIRE_NO_LINE SIZE_MAX
 struct wire_splitter {
-    struct buf in;                         /* not taken yet, from `start` on; colour codes are gone */
-    size_t start;                          /* where the answer that is under way begins */
-    size_t line;                           /* its line that has not ended yet begins here */
-    size_t scanned;                        /* no line end between line and here */
-    size_t status;                         /* the line that ended at `line`, if it is a status line, else WIRE_NO_LINE */
-    bool begun;                            /* the three above are set */
+    struct buf in;
+    size_t start, line, scanned;
+    size_t status;                         /* only if line > start */
     size_t raw;                            /* bytes fed since the last answer was taken, colour codes too */
-    int escape;                            /* within a colour code: how far */
+    enum { WIRE_PLAIN, WIRE_ESC, WIRE_CSI } escape;
 };
 
 enum wire_next { WIRE_MORE, WIRE_ANSWER, WIRE_TOO_LONG };
@@ -128,9 +133,9 @@ enum wire_next { WIRE_MORE, WIRE_ANSWER, WIRE_TOO_LONG };
 /* Takes any number of bytes, split anywhere. */
 void wire_feed(struct wire_splitter *w, struct slice bytes);
 /* Takes the next answer out. WIRE_MORE: it has not ended yet. WIRE_TOO_LONG: a line or the whole is, the session is
- * of no use any more. Within one answer `end` must stay the same. For WIRE_DATA and WIRE_PROMPT feed all that has arrived
+ * of no use any more. Within one answer `until` must stay the same. For WIRE_DATA and WIRE_PROMPT feed all that has arrived
  * before you ask. */
-enum wire_next wire_take(struct wire_splitter *w, enum wire_end end, struct wire_answer *a);
+enum wire_next wire_take(struct wire_splitter *w, enum wire_until until, struct wire_answer *a);
 /* When the peer has closed: whether what is left is a last answer, a status line with no prompt behind it. */
 bool wire_take_last(struct wire_splitter *w, struct wire_answer *a);
 /* What has arrived and was not taken. */
