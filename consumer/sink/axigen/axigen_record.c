@@ -187,12 +187,14 @@ void axigen_record_add(struct slice **set, uint32_t *n, struct slice address, st
     *set = more;
 }
 
-void axigen_record_drop(struct slice *set, uint32_t *n, struct slice address)
+void axigen_record_drop(struct slice **set, uint32_t *n, struct slice address, struct arena *a)
 {
+    struct slice *fewer = arena_alloc(a, *n * sizeof(*fewer));
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < *n; i++)
-        if (!slice_eq(set[i], address))
-            set[kept++] = set[i];
+        if (!slice_eq((*set)[i], address))
+            fewer[kept++] = (*set)[i];
+    *set = fewer;
     *n = kept;
 }

@@ -64,9 +64,10 @@ static inline bool axigen_record_intact(const struct axigen_record *r)
     return r->state == RECORD_ACTIVE || r->state == RECORD_KEPT;
 }
 
-/* Sets of addresses in a record. Add: no effect if it is there; the array is copied, into *a, the address is not. */
+/* Sets of addresses in a record. They are never changed in place, as copies of a record share them: the array that comes out
+ * is in *a, the addresses are not copied. */
 bool axigen_record_has(const struct slice *set, uint32_t n, struct slice address);
 void axigen_record_add(struct slice **set, uint32_t *n, struct slice address, struct arena *a);
-void axigen_record_drop(struct slice *set, uint32_t *n, struct slice address);
+void axigen_record_drop(struct slice **set, uint32_t *n, struct slice address, struct arena *a);
 
 #endif

@@ -35,6 +35,7 @@ struct script_step {
     const char *attr;          /* lives for ever; NULL where the form has none */
     struct slice value;
     struct slice whole;        /* aliases and members: the address as the action has it */
+    const char *refusal;       /* the server's words, or NULL */
     bool done;                 /* the server took it */
     bool dead;                 /* it can't be sent, or was refused for itself: not tried again now */
 };
