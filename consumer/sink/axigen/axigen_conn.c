@@ -247,14 +247,11 @@ static int connect_any(struct axigen_conn *c, const struct addrinfo *first, stru
 static int look_up_and_connect(struct axigen_conn *c, const struct axigen_conn_settings *settings, struct err *e,
                                enum axigen_failure *why)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG };
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     char port[8];
     int rc;
 
-    /* AI_ADDRCONFIG does not count loopback addresses, and a host may have no others. */
-    if (settings->host[0] == '\0' || strspn(settings->host, "0123456789abcdefABCDEF.:") == strlen(settings->host))
-        hints.ai_flags = AI_NUMERICSERV;
     snprintf(port, sizeof(port), "%u", settings->port);
     rc = getaddrinfo(settings->host, port, &hints, &found);
     if (rc != 0)

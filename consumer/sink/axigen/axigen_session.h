@@ -54,7 +54,7 @@ const char *axigen_session_context(const struct axigen_session *s);
 unsigned axigen_session_room(const struct axigen_session *s);
 
 /* Queues a command whose answer has no data. command is complete (wire_end()); what is needed of it is copied. leads_to:
- * the context after OK, a string that stays (WIRE_…), NULL: the same. Commands count from 1 on: *number_r (may be NULL).
+ * the context after OK, a string that stays (WIRE_…), NULL: the same. *number_r (may be NULL): its number; they ascend.
  * 0; -1 with *e: the session is over, or nothing was queued (no room, command not complete: class ERR_INTERNAL). */
 int axigen_session_send(struct axigen_session *s, const struct wire_command *command, const char *leads_to,
                         uint64_t *number_r, struct err *e);

@@ -72,6 +72,9 @@ void wire_free_wiped(struct buf *b);
 /* s as one line of at most size - 1 bytes, UTF-8, with a NUL: control characters and what is not UTF-8 become '?', line
  * ends a blank, what was cut off "..."; size is 4 at least. Returns out. */
 char *wire_scrub(struct slice s, char *out, size_t size);
+/* Puts "***" for each place where the secret stands in text, bare or as wire_secret() quotes it. Not for less than three
+ * bytes: they stand everywhere. */
+void wire_blank(struct buf *text, struct slice secret);
 
 /* ---- Answers ---- */
 
@@ -106,12 +109,13 @@ enum wire_until {
 struct wire_answer {
     enum wire_status status;               /* WIRE_NONE only for WIRE_PROMPT */
     char text[WIRE_TEXT_MAX];              /* of the status line, without "+OK:"; scrubbed */
+    struct slice words;                    /* the same as it came; lives as long as data does */
     char context[WIRE_CONTEXT_MAX];        /* where we are now */
     struct slice data;                     /* the lines before the status line, as they came but for colour codes; the
                                             * splitter's, until it is fed or asked again */
 };
 
-/* Zeroed: an empty one. It strips colour codes (ECMA-48 CSI sequences and other pairs with ESC).
+/* Zeroed: an empty one. It strips colour codes (ECMA-48's CSI sequences and ECMA-35's escape sequences).
  *
  *     in:  taken | lines read of the answer under way | its line that has not ended yet
  *          0     start                                line        scanned     in.len

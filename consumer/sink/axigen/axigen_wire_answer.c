@@ -17,8 +17,10 @@ static bool in_escape(struct wire_splitter *w, unsigned char c)
         w->escape = WIRE_ESC;
         return true;
     case WIRE_ESC:
+        if (c >= 0x20 && c < 0x30)   /* intermediate bytes of a longer one */
+            return true;
         w->escape = c == ESC ? WIRE_ESC : c == '[' ? WIRE_CSI : WIRE_PLAIN;
-        return c == ESC || (c >= 0x20 && c < 0x7F);   /* a line end, say, is not the second half of a pair */
+        return c == ESC || (c >= 0x20 && c < 0x7F);   /* a line end, say, is not the end of one */
     case WIRE_CSI:
         if (c >= 0x20 && c < 0x40)   /* parameters and intermediate bytes */
             return true;
@@ -141,7 +143,8 @@ static void set_text(struct wire_answer *a, struct slice line)
     line = without_line_end(line);
     while (skip < line.len && (line.p[skip] == ':' || line.p[skip] == ' '))
         skip++;
-    wire_scrub(slice_make(line.p + skip, line.len - skip), a->text, sizeof(a->text));
+    a->words = slice_make(line.p + skip, line.len - skip);
+    wire_scrub(a->words, a->text, sizeof(a->text));
 }
 
 /* The answer's lines are all read; it ends at `end`, behind its prompt. */

@@ -246,6 +246,7 @@ int wire_end(struct wire_command *c, struct err *e)
         refuse(c, ERR_INTERNAL, "an empty command");
     open_for_more(c);
     if (c->error.class != ERR_NONE) {
+        c->ended = false;
         *e = c->error;
         return -1;
     }
@@ -272,6 +273,33 @@ void wire_command_free(struct wire_command *c)
 }
 
 /* ---- Text for people ---- */
+
+static void blank_bytes(struct buf *text, struct slice secret)
+{
+    char *p = text->p;
+
+    while ((p = memmem(p, text->len - (size_t)(p - text->p), secret.p, secret.len)) != NULL) {
+        size_t rest = text->len - (size_t)(p - text->p) - secret.len;
+
+        memcpy(p, "***", 3);
+        memmove(p + 3, p + secret.len, rest);
+        text->len -= secret.len - 3;
+        p += 3;
+    }
+}
+
+void wire_blank(struct buf *text, struct slice secret)
+{
+    struct buf quoted = { 0 };
+
+    if (secret.len < 3 || text->len == 0)
+        return;
+    quote(&quoted, secret);
+    blank_bytes(text, buf_slice(&quoted));
+    blank_bytes(text, slice_make(quoted.p + 1, quoted.len - 2));
+    blank_bytes(text, secret);
+    wire_free_wiped(&quoted);
+}
 
 char *wire_scrub(struct slice s, char *out, size_t size)
 {
