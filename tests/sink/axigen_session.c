@@ -64,7 +64,8 @@ Test(axigen_session, contexts)
     talk_end(&t);
 }
 
-/* After a refusal the next commands run elsewhere: that is told, and a wrong belief about the context ends the session. */
+/* After a refusal the next commands run elsewhere: that is told, and a wrong belief about the context ends the session.
+ */
 Test(axigen_session, refusal_keeps_the_context)
 {
     struct talk *t = talk_open(serve_contexts, NULL);
@@ -116,7 +117,7 @@ static void serve_bursts(struct axigen_peer *p, void *ctx)
         return;
     while (*axigen_peer_hear(p)) {
         unsigned n = 1;
-        struct buf answers = { 0 };
+        struct buf answers = {0};
 
         while (axigen_peer_has_more(p, 5) && *axigen_peer_hear(p))
             n++;
@@ -133,7 +134,7 @@ Test(axigen_session, window_is_never_larger_than_the_depth)
 {
     atomic_uint most = 0;
     struct talk *t = talk_start(serve_bursts, &most, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_counters before, after;
     unsigned received = 0;
 
@@ -166,7 +167,7 @@ Test(axigen_session, window_is_never_larger_than_the_depth)
 /* Says much more than it hears, and does not read on before that is said. */
 static void serve_talkative(struct axigen_peer *p, void *ctx)
 {
-    struct buf answer = { 0 };
+    struct buf answer = {0};
 
     (void)ctx;
     for (int i = 0; i < 1000; i++)
@@ -181,7 +182,7 @@ static void serve_talkative(struct axigen_peer *p, void *ctx)
 static void large_pipeline(struct talk *t)
 {
     char *value = malloc(WIRE_VALUE_MAX);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     memset(value, 'v', WIRE_VALUE_MAX);
     t->settings.depth = 300;
@@ -236,7 +237,7 @@ Test(axigen_session, answers_before_a_close_count)
 /* Ten commands, answered at once: one wait. */
 static void answer_ten(struct axigen_peer *p, void *ctx)
 {
-    struct buf answers = { 0 };
+    struct buf answers = {0};
 
     (void)ctx;
     if (!axigen_peer_login(p))
@@ -282,7 +283,8 @@ static void serve_data(struct axigen_peer *p, void *ctx)
         else if (strcmp(line, "SET torn") == 0)
             axigen_peer_say(p, "\r\nmore of it\"\r\n\r\n+OK: listed\r\n<#> ");
         else
-            axigen_peer_say(p, strncmp(line, "LIST", 4) == 0 ? "-ERR: no such list\r\n<#> " : "by the way\r\n+OK: done\r\n<#> ");
+            axigen_peer_say(p, strncmp(line, "LIST", 4) == 0 ? "-ERR: no such list\r\n<#> "
+                                                             : "by the way\r\n+OK: done\r\n<#> ");
     }
 }
 
@@ -304,7 +306,7 @@ Test(axigen_session, data)
 Test(axigen_session, data_goes_alone)
 {
     struct talk *t = talk_open(serve_data, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_answer a;
 
     wire_words(&c, "LIST Domains");
@@ -352,7 +354,7 @@ static void echo(struct axigen_peer *p, void *ctx)
 Test(axigen_session, secrets_are_blanked_in_what_comes_back)
 {
     struct talk *t = talk_open(echo, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_answer a;
 
     for (int i = 0; i < 2; i++) {
@@ -364,7 +366,8 @@ Test(axigen_session, secrets_are_blanked_in_what_comes_back)
     }
     a = talk_receive(t);
     cr_assert_str_eq(a.text, "can't do: ADD Account name x password ***");
-    talk_expect_no_answer(t, AXIGEN_PROTOCOL, "after \"ADD Account name x password ***\" in <#>: another prompt: \"-ERR: *** is weak");
+    talk_expect_no_answer(t, AXIGEN_PROTOCOL,
+                          "after \"ADD Account name x password ***\" in <#>: another prompt: \"-ERR: *** is weak");
     wire_command_free(&c);
     talk_end(&t);
 }
@@ -372,11 +375,12 @@ Test(axigen_session, secrets_are_blanked_in_what_comes_back)
 Test(axigen_session, transcript)
 {
     struct talk *t = talk_open(serve_contexts, NULL);
-    struct buf b = { 0 };
+    struct buf b = {0};
 
     axigen_session_transcript(t->session, &b);
-    cr_assert_str_eq(buf_str(&b), "< (19 bytes of data)  <login>\n> SET CONSOLE-CODES off\n< +OK: command successful <login>\n"
-                                  "> USER admin\n<  <password>\n> ***\n< +OK: login successful <#>\n");
+    cr_assert_str_eq(buf_str(&b),
+                     "< (19 bytes of data)  <login>\n> SET CONSOLE-CODES off\n< +OK: command successful <login>\n"
+                     "> USER admin\n<  <password>\n> ***\n< +OK: login successful <#>\n");
     for (int i = 0; i < 100; i++) {
         talk_send(t, "SET firstName z", NULL);
         talk_receive(t);
@@ -392,8 +396,8 @@ Test(axigen_session, transcript)
 
 struct quiet {
     bool logs_in;
-    bool hears;                   /* waits for some bytes first */
-    atomic_bool reached;          /* the client can only wait now */
+    bool hears;          /* waits for some bytes first */
+    atomic_bool reached; /* the client can only wait now */
     atomic_bool *stop;
     int64_t stopped_ms;
 };
@@ -423,7 +427,7 @@ static void *stop_when_reached(void *arg)
 
 Test(axigen_session, stop_ends_a_wait_for_an_answer)
 {
-    struct quiet q = { .logs_in = true };
+    struct quiet q = {.logs_in = true};
     struct talk *t = talk_open(say_nothing, &q);
     pthread_t thread;
 
@@ -438,7 +442,7 @@ Test(axigen_session, stop_ends_a_wait_for_an_answer)
 
 static void expect_stop_while_opening(bool tls)
 {
-    struct quiet q = { .hears = tls };
+    struct quiet q = {.hears = tls};
     struct talk *t = talk_start(say_nothing, &q, NULL);
     pthread_t thread;
 
