@@ -11,6 +11,10 @@
 
 #define DEFAULT_MAP_SIZE ((uint64_t)1 << 30)
 
+/* olcSpCheckpoint wants two numbers, neither of them 0: the one that was not given is so large that it never comes. (Minutes
+ * become seconds in an int there.) */
+#define NEVER 1000000u
+
 /* slapadd and slapindex use so many threads for indexes. */
 #define TOOL_THREADS "2"
 
@@ -156,7 +160,8 @@ static void put_syncprov(FILE *out, const struct slapdtest_options *o)
     if (o->sessionlog != 0)
         put_number(out, "olcSpSessionlog", o->sessionlog);
     if (o->checkpoint_ops != 0 || o->checkpoint_minutes != 0)
-        fprintf(out, "olcSpCheckpoint: %u %u\n", o->checkpoint_ops, o->checkpoint_minutes);
+        fprintf(out, "olcSpCheckpoint: %u %u\n", o->checkpoint_ops != 0 ? o->checkpoint_ops : NEVER,
+                o->checkpoint_minutes != 0 ? o->checkpoint_minutes : NEVER);
     if (o->reloadhint)
         slapdtest_i_put(out, "olcSpReloadHint", "TRUE");
     fputc('\n', out);

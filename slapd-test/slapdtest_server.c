@@ -25,6 +25,8 @@ static int take_ports(struct slapdtest *s)
 {
     if (slapdtest_i_port_take(s, &s->port) != 0 || (s->tls && slapdtest_i_port_take(s, &s->port_ldaps) != 0))
         return -1;
+    if (s->started)
+        return 0; /* the same ports, and the texts have been handed out: the header says until slapdtest_free() */
     free(s->uri);
     free(s->uri_ldaps);
     s->uri_ldaps = NULL;

@@ -26,6 +26,15 @@
 #define SAYS(s, text) \
     cr_assert(strstr(slapdtest_error(s), text) != NULL, "\"%s\" is not in: %s", text, slapdtest_error(s))
 
+/* Looks again until it is true; a minute is far more than any of it takes. */
+#define AWAIT(condition)                                                                             \
+    do {                                                                                             \
+        for (int tries_ = 0; !(condition); tries_++) {                                               \
+            cr_assert_lt(tries_, 60000, "%s did not come true", #condition);                         \
+            usleep(1000);                                                                            \
+        }                                                                                            \
+    } while (0)
+
 static inline struct slapdtest *run(const struct slapdtest_options *options)
 {
     struct slapdtest *s = slapdtest_run(options);

@@ -74,6 +74,20 @@ Test(config, defaults)
     slapdtest_free(&s);
 }
 
+/* slapd refuses a 0 in olcSpCheckpoint; one of the two options is enough all the same. */
+Test(config, either_checkpoint)
+{
+    struct slapdtest_options options[] = {{.checkpoint_ops = 3}, {.checkpoint_minutes = 2}};
+    const char *const filters[] = {"(olcSpCheckpoint=3 1000000)", "(olcSpCheckpoint=1000000 2)"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct slapdtest *s = run_with_people(&options[i], 1);
+
+        cr_assert(config_is(s, SLAPDTEST_SYNCPROV_DN, filters[i]), "%s", filters[i]);
+        slapdtest_free(&s);
+    }
+}
+
 Test(config, extra_schema)
 {
     char path[] = "/tmp/slapdtest-schema-XXXXXX";

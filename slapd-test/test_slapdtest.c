@@ -47,7 +47,10 @@ Test(life, restart_keeps_port_and_data)
     struct slapdtest *s = run_with_people(NULL, 3);
     unsigned port = slapdtest_port(s);
     long pid = slapdtest_pid(s);
+    const char *uri = slapdtest_uri(s); /* lives as long as the handle */
+    char text[64];
 
+    snprintf(text, sizeof(text), "ldap://127.0.0.1:%u", port);
     OK(s, slapdtest_kill(s));
     cr_assert_eq(connect_errno(port), ECONNREFUSED);
     OK(s, slapdtest_start(s));
@@ -56,6 +59,8 @@ Test(life, restart_keeps_port_and_data)
     for (int i = 0; i < 3; i++)
         OK(s, slapdtest_restart(s));
     cr_assert(slapdtest_port(s) == port);
+    cr_assert_str_eq(uri, text);
+    cr_assert_eq(slapdtest_uri(s), uri);
     cr_assert_eq(slapdtest_count(s, PEOPLE, "one", NULL), 3);
     slapdtest_free(&s);
 }
@@ -82,8 +87,7 @@ Test(life, notices_a_death)
     struct slapdtest *s = run(NULL);
 
     cr_assert_eq(kill((pid_t)slapdtest_pid(s), SIGSEGV), 0);
-    while (slapdtest_running(s))
-        usleep(1000);
+    AWAIT(!slapdtest_running(s));
     SAYS(s, "signal 11");
     OK(s, slapdtest_restart(s));
     slapdtest_free(&s);
@@ -124,8 +128,7 @@ Test(life, ends_with_its_process, .timeout = 60)
     unsigned port;
 
     run_in_child(false, folder, sizeof(folder), &port);
-    while (connect_errno(port) == 0)
-        usleep(1000);
+    AWAIT(connect_errno(port) != 0);
     cr_assert(exists(folder)); /* nobody was left to remove it */
     snprintf(command, sizeof(command), "rm -r '%s'", folder);
     cr_assert_eq(system(command), 0);

@@ -104,6 +104,8 @@ int cmd_check(const struct cmd_options *o)
     if (conf == NULL)
         return EX_CONFIG;
     check_say(&c, CHECK_OK, "configuration %s", o->config);
+    for (size_t i = 0; i < conf->n_notes; i++)
+        check_say(&c, CHECK_OK, "%s", conf->notes[i]);
     check_state(&c, conf);
     for (size_t i = 0; i < conf->n_connectors; i++)
         check_connector(&c, &conf->connectors[i]);

@@ -6,6 +6,7 @@
 #include "config_check.h"
 #include "config_file.h"
 #include "config_scan.h"
+#include "config_schema.h"
 #include "config_value.h"
 #include "mem.h"
 
@@ -79,12 +80,19 @@ static void check_private(const struct node *n, mode_t mode, struct problems *pr
         check_private(n->children[i], mode, problems);
 }
 
-static struct config *interpret(const char *path, char *text, size_t len, mode_t mode, struct problems *problems)
+static struct config *interpret(const char *path, char *text, size_t len, mode_t mode, struct problems *problems,
+                                struct config_errors *errors)
 {
     bool whole = config_scan(text, len, problems);
     struct node *root = config_tree(text, problems);
-    struct config *c = build(path, root, whole, problems);
+    struct config_notes notes = { 0 };
+    struct config *c;
 
+    for (size_t i = 0; i < root->n_children; i++)
+        config_schema_apply(root->children[i], problems, errors, &notes);
+    c = build(path, root, whole, problems);
+    c->notes = notes.lines;
+    c->n_notes = notes.n;
     if (whole)
         config_check(root, c, problems);
     config_check_not_yet(root, problems);
@@ -110,10 +118,10 @@ struct config *config_read(const char *path, struct config_errors *errors)
         errors->lines[errors->n++] = mem_strdup(e.text);
         return NULL;
     }
-    c = interpret(path, text, len, mode, &problems);
+    c = interpret(path, text, len, mode, &problems, errors);
     explicit_bzero(text, len);
     free(text);
-    if (problems.n) {
+    if (problems.n || errors->n) {
         config_free(&c);
         problems_report(&problems, errors);
     }
@@ -144,6 +152,9 @@ void config_free(struct config **c)
         return;
     for (size_t i = 0; i < (*c)->n_connectors; i++)
         connector_release(&(*c)->connectors[i]);
+    for (size_t i = 0; i < (*c)->n_notes; i++)
+        free((*c)->notes[i]);
+    free((*c)->notes);
     free((*c)->connectors);
     free((*c)->path);
     config_release(IN_FILE, *c);

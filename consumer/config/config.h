@@ -104,6 +104,8 @@ struct config {
     char *metrics_listen;
     struct config_connector *connectors;
     size_t n_connectors;
+    char **notes;              /* lines for the log: what of a customSchemaFile does not count, and why */
+    size_t n_notes;
 };
 
 /* All that is wrong with a file: "FILE:LINE: text" in the order of lines, and first, as "FILE: text", what is wrong

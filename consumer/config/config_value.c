@@ -166,6 +166,15 @@ static const char *store(const struct config_row *row, void *base, const char *v
     return NULL;
 }
 
+const char *config_value_problem(const struct config_row *row, const char *value)
+{
+    struct config_connector scratch = { 0 };
+    const char *wrong = store(row, &scratch, value);
+
+    config_release(IN_CONNECTOR, &scratch);
+    return wrong;
+}
+
 /* ---- what a file must be that a value names ---- */
 
 static void check_file(const struct config_row *row, struct given *g, void *base, struct problems *problems)

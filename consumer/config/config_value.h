@@ -11,6 +11,10 @@
  * `whole`, missing ones. */
 void config_store(struct node *n, void *base, bool whole, struct problems *problems);
 
+/* What is wrong with a value of a connector's key, as the end of a sentence that begins with both; NULL if it is right. Valid until
+ * the next value is read. */
+const char *config_value_problem(const struct config_row *row, const char *value);
+
 /* Frees what config_store() put there, wiping secrets. */
 void config_release(enum config_section section, void *base);
 

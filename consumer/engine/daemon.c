@@ -189,6 +189,12 @@ static void tell_reload(const struct daemon *d, size_t changed, const char *rest
                     restart);
 }
 
+static void tell_notes(const struct config *conf)
+{
+    for (size_t i = 0; i < conf->n_notes; i++)
+        log_info(NULL, "%s", conf->notes[i]);
+}
+
 static void reload_config(struct daemon *d)
 {
     struct config_errors errors = {0};
@@ -203,6 +209,7 @@ static void reload_config(struct daemon *d)
         log_error(NULL, "the configuration stays as it was");
         return;
     }
+    tell_notes(fresh);
     restart = config_reload(d->conf, fresh, &changed);
     config_free(&fresh);
     log_set_level((enum log_level)d->conf->log_level);
@@ -339,6 +346,7 @@ int daemon_run(struct config *conf, const struct daemon_options *options)
     struct daemon d = {.conf = conf, .options = options, .n = conf->n_connectors, .lock_fd = -1, .started_fd = -1};
     struct err e = {0};
 
+    tell_notes(conf);
     if (options->dry_run)
         return daemon_dry_run(conf, options);
     umask(0077);

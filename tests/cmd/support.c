@@ -64,15 +64,21 @@ char *test_file(const char *name, const char *text)
 
 char *test_config(void)
 {
+    return test_config_with("");
+}
+
+char *test_config_with(const char *schema)
+{
     /* Nobody listens there: a privileged port on the loopback network's last address. */
     char *text = mem_printf("stateDir = \"%s/state\"\n"
                             "connector \"corp\" {\n"
                             "  ldapURI = {\"ldap://127.255.255.254:1\"}\n"
                             "  accountBaseDN = \"ou=people,dc=example,dc=com\"\n"
                             "  domain = \"example.com\"\n"
+                            "  customSchemaFile = \"%s\"\n"
                             "  sink \"journal\" { type = \"file\"  path = \"%s/out.ndjson\" }\n"
                             "}\n",
-                            test_folder(), test_folder());
+                            test_folder(), schema, test_folder());
     char *path = test_file("axsync.conf", text);
 
     free(text);

@@ -13,6 +13,8 @@ char *test_path(const char *name);
 char *test_file(const char *name, const char *text);
 /* A configuration with one connector "corp" and one file sink "journal", its state in the folder. */
 char *test_config(void);
+/* … with this customSchemaFile. */
+char *test_config_with(const char *schema);
 
 /* A run of the program. */
 struct run {

@@ -214,6 +214,18 @@ Test(offline, the_highest_hold_number_of_all_states)
     free(path);
 }
 
+/* What of Axigen's schema file does not count is told, by check and by the daemon. */
+Test(offline, names_what_is_axigen_s)
+{
+    char *schema = test_file("schema", "LdapSchema {\n  passwordField = userPassword\n}\n"), *conf = test_config_with(schema);
+
+    EXPECT(EX_UNAVAILABLE, "/schema:2: passwordField is Axigen's, not axsync's, and is ignored", NULL, "check", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, NULL, "/schema:2: passwordField is Axigen's", "run", "--once", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, NULL, "/schema:2: passwordField is Axigen's", "run", "--dry-run", "-c", conf);
+    free(conf);
+    free(schema);
+}
+
 /* Nobody listens at the test's ldapURI. */
 Test(offline, runs_without_a_directory)
 {
