@@ -266,6 +266,7 @@ static void execute(struct session *s, struct words *w, struct slice line)
     size_t first;
 
     if (words_split(w, line, &why) != 0) {
+        words_free(w); /* so that the log does not rely on what was cut up to there */
         err(s, SYNTAX, why);
         return;
     }
@@ -485,7 +486,8 @@ static enum verdict command_line(struct session *s, struct slice line, long *lat
     count_outcome(s);
     if (!s->eset && verdict == VERDICT_GO_ON) { /* inside of an ESET the answer comes after its last line */
         put_status(s);
-        put_prompt(s);
+        if (!s->closing) /* who closes the connection does not ask for more */
+            put_prompt(s);
     }
     write_log(s, &w, line, where);
     words_free(&w);
