@@ -4,8 +4,8 @@
 
 #include "session_i.h"
 
-/* Where a context's values are: contactInfo, quotas and limits are nothing but values; an account's, group's or domain's
- * stand under "settings", beside its name and what it contains. */
+/* Where a context's values are: contactInfo, quotas and limits are nothing but values; an account's, group's or
+ * domain's stand under "settings", beside its name and what it contains. */
 static json_t *values_of(enum context context, json_t *work, bool make)
 {
     json_t *values;

@@ -12,13 +12,13 @@
 #include "glob.h"
 
 #define SWITCHES_MAX 40
-#define RECEIVE_MAX  (4 << 20)
+#define RECEIVE_MAX (4 << 20)
 
 struct emulator *emulator;
 
 void start(const char *first, ...)
 {
-    const char *switches[SWITCHES_MAX] = { "--domain", "example.com" };
+    const char *switches[SWITCHES_MAX] = {"--domain", "example.com"};
     size_t n = 2;
     va_list ap;
 
@@ -36,7 +36,7 @@ void fixture_fini(void)
 
 int dial(void)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)emulator_port(emulator)) };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)emulator_port(emulator))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -103,7 +103,7 @@ const char *receive_within(int fd, int wait_ms)
         text = malloc(RECEIVE_MAX + 64);
     cr_assert_not_null(text);
     for (;;) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
+        struct pollfd p = {.fd = fd, .events = POLLIN};
         ssize_t n;
 
         if (poll(&p, 1, wait_ms) == 0) {

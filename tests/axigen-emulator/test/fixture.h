@@ -26,8 +26,8 @@ int login(void);
 int in_domain(void);
 
 void send_text(int fd, const char *text);
-/* What comes until it ends in a prompt, or the connection ends ("…[closed]"), or nothing came for wait_ms ("…[silence]").
- * Valid until the next call. */
+/* What comes until it ends in a prompt, or the connection ends ("…[closed]"), or nothing came for wait_ms
+ * ("…[silence]"). Valid until the next call. */
 const char *receive_within(int fd, int wait_ms);
 const char *receive(int fd);
 /* Sends the line and CRLF, returns the answer. */
@@ -38,10 +38,10 @@ void expect_answer(int fd, const char *line, const char *pattern);
 void expect_ok(int fd, const char *first, ...) __attribute__((sentinel));
 
 struct turn {
-    const char *send, *answer;   /* answer: a wildcard */
+    const char *send, *answer; /* answer: a wildcard */
 };
 
-#define TALK(fd, ...) talk(fd, (const struct turn[]){ __VA_ARGS__, { NULL, NULL } })
+#define TALK(fd, ...) talk(fd, (const struct turn[]){__VA_ARGS__, {NULL, NULL}})
 void talk(int fd, const struct turn *turns);
 
 /* The value at a path of the dump; NULL if there is nothing. Valid until the next call. */

@@ -127,10 +127,10 @@ Test(faults, refusals)
 
     start("--refuse", "ADD Account bad*=no such luck", NULL);
     fd = in_domain();
-    TALK(fd, { "ADD Account bad1 password x", "-ERR: no such luck\r\n<domain#> " },
-         { "add account good password x", "+OK:*" });
+    TALK(fd, {"ADD Account bad1 password x", "-ERR: no such luck\r\n<domain#> "},
+         {"add account good password x", "+OK:*"});
     emulator_control(emulator, "rule refuse pattern COMMIT context domain-account times 1 text 'disk full'");
-    TALK(fd, { "COMMIT", "-ERR: disk full\r\n<domain-account#> " }, { "COMMIT", "+OK:*<domain#> " });
+    TALK(fd, {"COMMIT", "-ERR: disk full\r\n<domain-account#> "}, {"COMMIT", "+OK:*<domain#> "});
     emulator_control(emulator, "clear rules");
     expect_ok(fd, "ADD Account bad1 password x", NULL);
 }
@@ -141,10 +141,10 @@ Test(faults, licence)
 
     start("--licence", "1", "--say-licence", "License limit reached (1)", NULL);
     fd = in_domain();
-    TALK(fd, { "ADD Account a password x", "+OK:*" }, { "COMMIT", "+OK:*" },
-         { "ADD Account b password x", "-ERR: License limit reached (1)\r\n<domain#> " },
-         { "ADD Group g", "+OK:*" }, { "COMMIT", "+OK:*" }, { "REMOVE Account a", "+OK:*" }, { "COMMIT", "+OK:*" },
-         { "UPDATE Domain example.com", "+OK:*" }, { "ADD Account b password x", "+OK:*" }, { "COMMIT", "+OK:*" });
+    TALK(fd, {"ADD Account a password x", "+OK:*"}, {"COMMIT", "+OK:*"},
+         {"ADD Account b password x", "-ERR: License limit reached (1)\r\n<domain#> "}, {"ADD Group g", "+OK:*"},
+         {"COMMIT", "+OK:*"}, {"REMOVE Account a", "+OK:*"}, {"COMMIT", "+OK:*"},
+         {"UPDATE Domain example.com", "+OK:*"}, {"ADD Account b password x", "+OK:*"}, {"COMMIT", "+OK:*"});
     emulator_control(emulator, "set licence 2");
     expect_ok(fd, "ADD Account c password x", "COMMIT", NULL);
 }
@@ -201,7 +201,7 @@ Test(faults, slow_rule)
 Test(faults, bytewise)
 {
     start("--bytewise", "yes", NULL);
-    TALK(in_domain(), { "LIST Accounts", "*+OK: 0 listed*" }, { "COMMIT", "+OK:*<#> " });
+    TALK(in_domain(), {"LIST Accounts", "*+OK: 0 listed*"}, {"COMMIT", "+OK:*<#> "});
 }
 
 /* Bytes of the next read that finds anything. */
@@ -254,6 +254,14 @@ Test(faults, silence)
     cr_assert_str_eq(receive_within(other, 200), "[silence]");
 }
 
+Test(faults, connections_not_taken)
+{
+    start("--accept", "no", NULL);
+    cr_assert_str_eq(receive(dial()), "[closed]");
+    emulator_control(emulator, "set accept yes");
+    close(dial_greeted());
+}
+
 Test(faults, unasked_lines)
 {
     int fd;
@@ -286,11 +294,11 @@ Test(faults, too_many_errors_close)
     int fd;
 
     start("--max-errors", "2", NULL);
-    TALK(in_domain(), { "UPDATE Account nobody", "-ERR:*> " }, { "FOO", "-ERR:*\r\n[closed]" });
+    TALK(in_domain(), {"UPDATE Account nobody", "-ERR:*> "}, {"FOO", "-ERR:*\r\n[closed]"});
     emulator_control(emulator, "set errors-count wrong");
     fd = in_domain();
-    TALK(fd, { "UPDATE Account nobody", "-ERR:*> " }, { "FOO", "-ERR:*> " }, { "UPDATE Account x", "-ERR:*> " },
-         { "COMMIT x", "-ERR:*\r\n[closed]" });
+    TALK(fd, {"UPDATE Account nobody", "-ERR:*> "}, {"FOO", "-ERR:*> "}, {"UPDATE Account x", "-ERR:*> "},
+         {"COMMIT x", "-ERR:*\r\n[closed]"});
 }
 
 Test(faults, long_lines_are_refused)

@@ -20,8 +20,8 @@ Test(open_points, remove_with_the_domains_commit)
     fd = in_domain();
     expect_ok(fd, "ADD Account anna password x", "COMMIT", "REMOVE Account anna", NULL);
     cr_assert(exists("anna"));
-    TALK(fd, { "UPDATE Account anna", "-ERR:*" }, { "LIST Accounts", "*OK: 0 listed*" },
-         { "ADD Account anna password x", "-ERR:*exists*" }, { "BACK", "+OK:*" });
+    TALK(fd, {"UPDATE Account anna", "-ERR:*"}, {"LIST Accounts", "*OK: 0 listed*"},
+         {"ADD Account anna password x", "-ERR:*exists*"}, {"BACK", "+OK:*"});
     cr_assert(exists("anna"));
     expect_ok(fd, "UPDATE Domain example.com", "REMOVE Account anna", "COMMIT", NULL);
     cr_assert_not(exists("anna"));
@@ -73,16 +73,16 @@ Test(open_points, only_the_domains_commit_keeps)
     expect_ok(fd, "ADD Account anna password x", "COMMIT", "UPDATE Account anna", "SET customerReference one",
               "ADD Alias ann", "COMMIT", "ADD Group staff", "COMMIT", NULL);
     cr_assert_not(exists("anna"));
-    TALK(fd, { "ADD Account ann password x", "-ERR:*exists*" }, { "SHOW Account anna ATTR customerReference", "*one*" },
-         { "LIST Accounts", "*anna*+OK: 1 listed*" }, { "BACK", "+OK:*" });
+    TALK(fd, {"ADD Account ann password x", "-ERR:*exists*"}, {"SHOW Account anna ATTR customerReference", "*one*"},
+         {"LIST Accounts", "*anna*+OK: 1 listed*"}, {"BACK", "+OK:*"});
     cr_assert_not(exists("anna"));
     expect_ok(fd, "UPDATE Domain example.com", "ADD Account anna password x", "COMMIT", "UPDATE Account anna",
               "SET name bert", "COMMIT", "COMMIT", NULL);
     cr_assert(exists("bert"));
     cr_assert_not(exists("anna"));
     cr_assert_eq(emulator_counter(emulator, "accountsAdded"), 1);
-    expect_ok(fd, "UPDATE Domain example.com", "UPDATE Account bert", "SET name carl", "COMMIT",
-              "REMOVE Account carl", NULL);
+    expect_ok(fd, "UPDATE Domain example.com", "UPDATE Account bert", "SET name carl", "COMMIT", "REMOVE Account carl",
+              NULL);
     other = in_domain();
     expect_answer(other, "SHOW Account bert ATTR name", "name = \"bert\"*");
 }
@@ -105,10 +105,10 @@ Test(open_points, add_at_once)
 
 Test(open_points, freed_names)
 {
-    static const struct turn refused[] = {
-        { "REMOVE Alias ann", "+OK:*" }, { "SET name ann", "-ERR:*exists*" }, { "ADD Alias ann", "-ERR:*exists*" },
-        { NULL, NULL }
-    };
+    static const struct turn refused[] = {{"REMOVE Alias ann", "+OK:*"},
+                                          {"SET name ann", "-ERR:*exists*"},
+                                          {"ADD Alias ann", "-ERR:*exists*"},
+                                          {NULL, NULL}};
     int fd;
 
     start(NULL);
@@ -168,5 +168,5 @@ Test(open_points, words_of_errors)
     start("--say-exists", "Name in use (17)", "--say-unknown", "huh?", NULL);
     fd = in_domain();
     expect_ok(fd, "ADD Account anna password x", "COMMIT", NULL);
-    TALK(fd, { "ADD Account anna password x", "-ERR: anna: Name in use (17)\r\n*" }, { "FOO", "-ERR: huh?\r\n*" });
+    TALK(fd, {"ADD Account anna password x", "-ERR: anna: Name in use (17)\r\n*"}, {"FOO", "-ERR: huh?\r\n*"});
 }

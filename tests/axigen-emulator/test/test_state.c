@@ -23,7 +23,7 @@ static void init(void)
 
 static void fini(void)
 {
-    static const char *const names[] = { "state", "state.journal", "log", "ca.pem", "port", "dump" };
+    static const char *const names[] = {"state", "state.journal", "log", "ca.pem", "port", "dump"};
     char path[128];
 
     fixture_fini();
@@ -170,10 +170,16 @@ Test(state, mistakes_in_control_lines)
     static const struct {
         const char *line, *text;
     } cases[] = {
-        { "set licence many", "error: many is no value of licence" }, { "set nothing 1", "error: nothing" },
-        { "rule explode", "error: no such action" }, { "rule refuse pattern", "error: a field without a value" },
-        { "rule refuse at x", "error: a number was expected" }, { "merge {", "error: " }, { "clear nothing", "error: " },
-        { "remove example.com accounts nobody", "error: " }, { "what", "error: what" }, { "set keep maybe", "error: " },
+        {"set licence many", "error: many is no value of licence"},
+        {"set nothing 1", "error: nothing"},
+        {"rule explode", "error: no such action"},
+        {"rule refuse pattern", "error: a field without a value"},
+        {"rule refuse at x", "error: a number was expected"},
+        {"merge {", "error: "},
+        {"clear nothing", "error: "},
+        {"remove example.com accounts nobody", "error: "},
+        {"what", "error: what"},
+        {"set keep maybe", "error: "},
     };
     char line[256], path[128];
     int in[2], out[2];
@@ -241,7 +247,8 @@ static void pipeline(int fd, int accounts)
 
     if (pid == 0) {
         for (int i = 0; i < accounts; i++) {
-            snprintf(text, sizeof(text), "ADD Account user%d password x\r\nSET customerReference %d\r\nCOMMIT\r\n", i, i);
+            snprintf(text, sizeof(text), "ADD Account user%d password x\r\nSET customerReference %d\r\nCOMMIT\r\n", i,
+                     i);
             send_text(fd, text);
         }
         _exit(0);
