@@ -357,6 +357,27 @@ Test(lifecycle, dry_run, .timeout = 280)
     end_company(&a);
 }
 
+/* What would be held is told, and nobody is sent to a hold that there is not. */
+Test(lifecycle, dry_run_holds, .timeout = 280)
+{
+    struct slapdtest_options options = QUICK_SERVER;
+    struct axsync *a = axsync_new(run_company(&options, 20), NULL);
+
+    once(a, 20);
+    for (int i = 1; i <= 10; i++) {
+        char *dn = slapdtest_person_dn(NULL, (size_t)i);
+
+        DO(a, slapdtest_delete(a->server, dn));
+        free(dn);
+    }
+    axsync_command(a, "run", "--dry-run", NULL);
+    CHECK(a, strstr(a->err, "would be held: 10 × account.delete") != NULL, "the hold is not told: %s", a->err);
+    CHECK(a, strstr(a->err, "axsync holds") == NULL, "a hold of another program's: %s", a->err);
+    axsync_command(a, "holds", NULL);
+    CHECK(a, strstr(a->out, "Nothing is held") != NULL, "%s", a->out);
+    end_company(&a);
+}
+
 /* ---- status ------------------------------------------------------------------------------------------------- */
 
 static void check_keys(struct axsync *a, json_t *object, const char *const *keys)

@@ -19,7 +19,12 @@ enum config_policy { POLICY_REMOVE, POLICY_DISABLE, POLICY_LOCK, POLICY_KEEP };
 enum config_adopt { ADOPT_FIRST, ADOPT_YES, ADOPT_NO };
 enum config_sink_type { SINK_TYPE_FILE, SINK_TYPE_AXIGEN };
 
-/* No text of these structs is ever NULL; what is not set is "". */
+/* No text of these structs is ever NULL; what is not set is "".
+ *
+ * LIVE: config_reload() changes it while other threads read it, each where it needs it. These are numbers that mean something each
+ * by itself, so atomic ones are enough: a lock, or a copy in each thread with a message to it, would have to be known at every
+ * place that reads one. */
+#define LIVE(type) _Atomic type
 struct config_sink {
     char *name;
     enum config_sink_type type;
@@ -31,12 +36,12 @@ struct config_sink {
     char *user;
     char *password_file;
     char *password;            /* read from password_file */
-    int timeout;
-    enum config_adopt adopt_existing;
-    enum config_policy delete_policy, leave_policy, move_policy;
-    int64_t retention;
-    int max_attempts;
-    int pipeline_depth;
+    LIVE(int) timeout;
+    LIVE(enum config_adopt) adopt_existing;
+    LIVE(enum config_policy) delete_policy, leave_policy, move_policy;
+    LIVE(int64_t) retention;
+    LIVE(int) max_attempts;
+    LIVE(int) pipeline_depth;
 };
 
 struct config_attribute {
@@ -46,8 +51,8 @@ struct config_attribute {
 };
 
 struct config_guard {
-    int64_t max_deletes, max_delete_percent, max_clears, max_clear_percent, max_members_removed;
-    int64_t window, settle;    /* seconds */
+    LIVE(int64_t) max_deletes, max_delete_percent, max_clears, max_clear_percent, max_members_removed;
+    LIVE(int64_t) window, settle; /* seconds */
 };
 
 struct config_connector {
@@ -61,12 +66,12 @@ struct config_connector {
     char *bind_pass;           /* from bindPass or bindPassFile */
     char *bind_pass_file;
     char *sasl_mechanism;
-    int timeout;               /* seconds, as all intervals */
-    int watchdog_interval;
-    int reconcile_interval;
+    LIVE(int) timeout;         /* seconds, as all intervals */
+    LIVE(int) watchdog_interval;
+    LIVE(int) reconcile_interval;
     enum config_mode mode;
-    int polling_interval;
-    int retry_interval, max_retry_interval;
+    LIVE(int) polling_interval;
+    LIVE(int) retry_interval, max_retry_interval;
 
     char *account_base;
     enum config_scope account_scope;
@@ -86,9 +91,9 @@ struct config_connector {
     char *custom_schema_file;
     bool clustered;
     char *host_field, *host;
-    bool ignore_deletes;
-    int64_t delete_grace;
-    bool rebind;
+    LIVE(bool) ignore_deletes;
+    LIVE(int64_t) delete_grace;
+    LIVE(bool) rebind;
     struct config_guard guard;
 
     struct config_attribute *attributes;

@@ -29,6 +29,8 @@ _Static_assert(offsetof(struct config_connector, n_ldap_uris) ==
                    offsetof(struct config_connector, ldap_uris) + sizeof(char **),
                "the length of a list is behind it");
 _Static_assert(sizeof(enum config_mode) == sizeof(int), "a word is stored as an int");
+_Static_assert(sizeof(LIVE(int)) == sizeof(int) && sizeof(LIVE(int64_t)) == sizeof(int64_t) && sizeof(LIVE(bool)) == sizeof(bool),
+               "what is live is stored as what is not");
 
 static union place place_of(const struct config_row *row, const void *base)
 {
@@ -278,9 +280,17 @@ bool config_same(const struct config_row *row, const void *a, const void *b)
     return true;
 }
 
+/* All other functions here work on a struct that no other thread has seen yet. */
 void config_copy(const struct config_row *row, void *to, const void *from)
 {
-    memcpy(place_of(row, to).p, place_of(row, from).p, row->size);
+    union place at = place_of(row, to), is = place_of(row, from);
+
+    if (row->type == CONFIG_BOOL)
+        __atomic_store_n(at.yes, *is.yes, __ATOMIC_SEQ_CST);
+    else if (row->size == sizeof(*at.large))
+        __atomic_store_n(at.large, *is.large, __ATOMIC_SEQ_CST);
+    else
+        __atomic_store_n(at.small, *is.small, __ATOMIC_SEQ_CST);
 }
 
 void config_print(const struct config_row *row, const void *base, struct buf *out)

@@ -26,7 +26,8 @@ int daemon_run(struct config *conf, const struct daemon_options *options);
 char *state_folder(const struct config *conf, const struct config_connector *c);
 
 /* Takes the lock of the state folder: the file descriptor, or -1 and *e (ERR_TEMP: another process has it, its pid in
- * the text). Makes the folder. Closing the descriptor gives the lock back. */
+ * the text; said after a short while only, as a command without a daemon has it for a moment). Makes the folder. Closing
+ * the descriptor gives the lock back. */
 int state_lock(const struct config *conf, struct err *e);
 
 /* Whether a folder of state_folder() has a state: 1, 0 for not yet, -1 and *e if that can't be seen, which must not be

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "mem.h"
 #include "store.h"
 
@@ -70,12 +71,27 @@ static void give_to_owner(int fd, const char *state_dir)
         return; /* a file system without owners has nothing to get wrong */
 }
 
+/* A command without a daemon holds the lock for a moment: whoever comes meanwhile waits that long, and no longer than SIGTERM
+ * may. Asked again and again, since flock(2) has no deadline. */
+#define LOCK_WAIT_MS 1500
+#define LOCK_AGAIN_US 10000
+
+static int flock_soon(int fd)
+{
+    int64_t until_ms = clock_mono_ms() + LOCK_WAIT_MS;
+    int rc;
+
+    while ((rc = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && clock_mono_ms() < until_ms)
+        usleep(LOCK_AGAIN_US);
+    return rc;
+}
+
 static int take_lock(int fd, const char *path, const char *state_dir, struct err *e)
 {
     char text[16];
     int n;
 
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (flock_soon(fd) != 0)
         return errno == EWOULDBLOCK ? locked_by_another(fd, state_dir, e)
                                     : err_set_errno(e, ERR_INTERNAL, errno, "can't lock %s", path);
     give_to_owner(fd, state_dir);

@@ -21,7 +21,7 @@ struct deliver_settings {
     const char *type;
     size_t index;              /* given back with deliver_acked */
     struct db *db;
-    int retry_min_s, retry_max_s;
+    _Atomic int retry_min_s, retry_max_s;
     deliver_acked *acked;
     void *ctx;
 };

@@ -58,8 +58,10 @@ uint32_t pend_open_hold(struct mirror *m, enum guard_kind kind, field_id field, 
 {
     uint32_t number = ++m->numbers->high;
 
-    log_error(m->subject, "hold %u: %s%s%s: %s; see `axsync holds %u`", number, guard_kind_name(kind),
-              field ? " of " : "", field ? field_name(field) : "", why, number);
+    /* A dry run tells at its end what would be held; its holds are in no state that `axsync holds` could list. */
+    if (m->run != RUN_DRY)
+        log_error(m->subject, "hold %u: %s%s%s: %s; see `axsync holds %u`", number, guard_kind_name(kind),
+                  field ? " of " : "", field ? field_name(field) : "", why, number);
     return hold_open(m->store, m->t, kind, field, why, number);
 }
 

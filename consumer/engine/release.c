@@ -12,6 +12,8 @@
  * depart.c lets them go, operator.c takes the operator's word. */
 #include "mirror.h"
 
+#include <stdlib.h>
+
 #include "log.h"
 
 /* ---- answers of the look-up --------------------------------------------------------------------------------- */
@@ -171,6 +173,47 @@ static int64_t mirrored(const struct mirror *m, enum guard_kind kind, field_id f
     return m->store->objects[OBJECT_ACCOUNT];
 }
 
+/* Whether mirrored() counts this entry now. */
+static bool is_counted(struct txn *t, const uint8_t *uuid, enum guard_kind kind, field_id field, struct arena *a)
+{
+    struct object o;
+
+    if (objects_get(t, uuid, &o, a) == 0 || o.state == OBJECT_GONE)
+        return false;
+    if (kind != GUARD_CLEAR)
+        return true;
+    return field == FIELD_ALIASES ? o.n_aliases > 0 : object_field(&o, field).len > 0;
+}
+
+static int compare_uuids(const void *a, const void *b)
+{
+    return memcmp(a, b, UUID_BYTES);
+}
+
+/* From rows to entries: one that lost two aliases is one, and what was released is still part of what was mirrored. Takes a read of
+ * each, so it is done only where the rows alone would be held. */
+static void count_entries(struct mirror *m, enum guard_kind kind, field_id field, struct guard_count *count)
+{
+    struct buf uuids = { 0 };
+    struct arena a = { 0 };
+    const char *last = NULL;
+
+    window_entries(m->t, kind, field, &uuids);
+    if (uuids.len)
+        qsort(uuids.p, uuids.len / UUID_BYTES, UUID_BYTES, compare_uuids);
+    count->detected = 0;
+    for (const char *p = uuids.p; p < uuids.p + uuids.len; p += UUID_BYTES) {
+        if (last && memcmp(last, p, UUID_BYTES) == 0)
+            continue;
+        last = p;
+        count->detected++;
+        count->mirrored += !is_counted(m->t, (const uint8_t *)p, kind, field, &a);
+        arena_reset(&a);
+    }
+    arena_free(&a);
+    buf_free(&uuids);
+}
+
 static void judge_one(struct mirror *m, enum guard_kind kind, field_id field)
 {
     const struct config_guard *g = &m->conf->guard;
@@ -180,6 +223,10 @@ static void judge_one(struct mirror *m, enum guard_kind kind, field_id field)
     char why[GUARD_WHY];
     struct hold h;
 
+    if (!guard_holds(kind, &limits, &count, why))
+        return;
+    if (kind != GUARD_MEMBERS)   /* of one group: there the rows are what counts */
+        count_entries(m, kind, field, &count);
     if (!guard_holds(kind, &limits, &count, why))
         return;
     /* What comes joins an open hold by itself, but some may have waited before it was opened for another reason. */

@@ -19,7 +19,7 @@ struct conn_settings {
     int require_cert;          /* LDAP_OPT_X_TLS_DEMAND, _ALLOW, _NEVER */
     char *bind_dn, *bind_pass; /* NULL or "": anonymous */
     char *sasl_mechanism;      /* NULL or "": simple bind; EXTERNAL */
-    int timeout_s;             /* for connect, TLS, bind and each short answer */
+    _Atomic int timeout_s;     /* may change while it is used: for connect, TLS, bind and each short answer */
 };
 
 /* Connects to uris[which] and binds. NULL and *e (class ERR_UNAVAILABLE, code = LDAP result code) with one clear line:

@@ -11,7 +11,7 @@
 
 struct probe_settings {
     const struct source_settings *source;
-    int watchdog_s;            /* 0: off. Else contextCSN is read that often (token 0); no answer: SYNC_SILENT */
+    _Atomic int watchdog_s;    /* may change while it runs; 0: off. Else contextCSN is read that often (token 0); no answer: SYNC_SILENT */
 };
 
 struct probe;

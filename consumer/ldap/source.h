@@ -25,7 +25,7 @@ struct source_settings {
     struct search_spec *specs;
     size_t n_specs;
     bool persist;              /* refreshAndPersist; else refreshOnly: once, and again at each source_restart() */
-    int retry_min_s, retry_max_s;
+    _Atomic int retry_min_s, retry_max_s;   /* may change while it runs */
     const char *subject;       /* for the log */
 };
 

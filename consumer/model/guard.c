@@ -67,7 +67,7 @@ bool guard_holds(enum guard_kind kind, const struct guard_limits *limits, const 
                  (long long)limit.percent);
         return true;
     }
-    /* ≥: what was released already is counted as detected and may not be mirrored any more. */
+    /* ≥: in a rough count what was released already is detected and not mirrored any more. */
     if (all_counts(kind) && detected > 1 && detected >= mirrored) {
         snprintf(why, GUARD_WHY, "%lld %s: that is all of them", detected, words);
         return true;

@@ -22,12 +22,14 @@ struct guard_limits {            /* 0: off */
 };
 
 struct guard_count {
-    int64_t detected;            /* within the window, waiting or released, not approved */
-    int64_t mirrored;            /* objects of the kind; clears: those that have the field */
+    int64_t detected;            /* entries, within the window, waiting or released, not approved */
+    int64_t mirrored;            /* objects of the kind, clears: those that have the field; what was released within the window still
+                                    counts, so that the measure does not shrink with what it measures */
 };
 
 /* True if all that waits of this kind must become a hold; *why then says by which rule, with the numbers
- * (why has GUARD_WHY bytes). */
+ * (why has GUARD_WHY bytes). Where this is false it stays so with fewer detected and more mirrored: release.c counts exactly only
+ * where a rough count is held. */
 #define GUARD_WHY 160
 bool guard_holds(enum guard_kind kind, const struct guard_limits *limits, const struct guard_count *count, char *why);
 

@@ -207,6 +207,15 @@ int64_t window_count(const struct store *s, enum guard_kind kind, field_id field
     return 0;
 }
 
+/* What the keys of a kind's (and field's) rows begin with. */
+static void window_prefix(enum guard_kind kind, field_id field, struct buf *prefix)
+{
+    buf_u8(prefix, (uint8_t)kind);
+    if (field != FIELD_NONE)
+        buf_puts(prefix, field_name(field));
+    buf_u8(prefix, 0);
+}
+
 static void window_row(struct store *s, struct txn *t, const struct pending *p, bool add)
 {
     struct buf key = { 0 };
@@ -215,10 +224,7 @@ static void window_row(struct store *s, struct txn *t, const struct pending *p, 
     struct slice v;
     bool there;
 
-    buf_u8(&key, (uint8_t)kind);
-    if (field != FIELD_NONE)
-        buf_puts(&key, field_name(field));
-    buf_u8(&key, 0);
+    window_prefix(kind, field, &key);
     buf_u64(&key, (uint64_t)p->detected_ms);
     put_row_key(&key, p);
     there = txn_get(t, TABLE_WINDOW, buf_slice(&key), &v);
@@ -247,6 +253,23 @@ static bool window_key(struct slice key, enum guard_kind *kind, field_id *field,
     return !r.bad;
 }
 
+void window_entries(struct txn *t, enum guard_kind kind, field_id field, struct buf *uuids)
+{
+    struct buf prefix = { 0 };
+    struct slice key, v;
+    struct walk w;
+    size_t at;
+
+    window_prefix(kind, field, &prefix);
+    at = prefix.len + 8;   /* behind detected */
+    walk_begin(&w, t, TABLE_WINDOW);
+    while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)))
+        if (key.len >= at + UUID_BYTES)
+            buf_add(uuids, key.p + at, UUID_BYTES);
+    walk_end(&w);
+    buf_free(&prefix);
+}
+
 /* Drops the oldest rows of one kind and field: they stand first. */
 static size_t expire_one(struct txn *t, struct window_count *c, int64_t before_ms)
 {
@@ -258,10 +281,7 @@ static size_t expire_one(struct txn *t, struct window_count *c, int64_t before_m
     field_id field;
     int64_t detected;
 
-    buf_u8(&prefix, (uint8_t)c->kind);
-    if (c->field != FIELD_NONE)
-        buf_puts(&prefix, field_name(c->field));
-    buf_u8(&prefix, 0);
+    window_prefix(c->kind, c->field, &prefix);
     walk_begin(&w, t, TABLE_WINDOW);
     while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)) &&
            window_key(key, &kind, &field, &detected) && detected < before_ms) {

@@ -101,6 +101,9 @@ int64_t pending_count(const struct store *s, enum pending_reason reason);
 
 /* How many of a kind (and field) stand in the window; kept in memory. */
 int64_t window_count(const struct store *s, enum guard_kind kind, field_id field);
+/* Appends the uuid of each row of a kind (and field): an entry that lost several aliases, or one thing twice, stands there several
+ * times. */
+void window_entries(struct txn *t, enum guard_kind kind, field_id field, struct buf *uuids);
 /* Drops what was detected before that moment. Returns how many. */
 size_t window_expire(struct store *s, struct txn *t, int64_t before_ms);
 /* Drops one, when it is approved. */

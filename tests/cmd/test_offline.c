@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -196,6 +197,32 @@ Test(offline, the_lock_is_one_program_s)
     config_free(&conf);
     free(path);
     free(pid);
+}
+
+/* As a command without a daemon does, which is done in a moment. Whenever it lets go, the other one gets it. */
+static void *lets_go(void *lock)
+{
+    usleep(100000);
+    close(*(int *)lock);
+    return NULL;
+}
+
+Test(offline, the_lock_is_waited_for_a_moment)
+{
+    char *path = test_config();
+    struct config *conf = read_config(path);
+    struct err e = {0};
+    int lock = state_lock(conf, &e), other;
+    pthread_t thread;
+
+    cr_assert_geq(lock, 0, "%s", e.text);
+    cr_assert_eq(pthread_create(&thread, NULL, lets_go, &lock), 0);
+    other = state_lock(conf, &e);
+    cr_assert_geq(other, 0, "%s", e.text);
+    pthread_join(thread, NULL);
+    close(other);
+    config_free(&conf);
+    free(path);
 }
 
 Test(offline, the_highest_hold_number_of_all_states)

@@ -88,6 +88,40 @@ Test(guard, counts_what_was_released_too)
     expect_pending("u006", PENDING_DELETE, PENDING_WAITING);
 }
 
+/* Those that went before still count as mirrored: 10 % of 1,000 are 100, however many are left. */
+Test(guard, lets_100_of_1000_go_one_by_one)
+{
+    mirrored(1000);
+    conf.delete_grace = 0;
+    for (int i = 0; i < 100; i++) {
+        deletes_many(i, i + 1);
+        answer();
+        pass_s(2);
+        answer();
+    }
+    expect_holds(0);
+    expect_many(100, "delete ");
+    deletes_many(100, 101);
+    answer();
+    expect_hold(1, 1, false);
+}
+
+Test(guard, all_are_all_that_were_there_within_the_window)
+{
+    mirrored(3);
+    conf.delete_grace = 0;
+    for (int i = 0; i < 2; i++) {
+        deletes_many(i, i + 1);
+        answer();
+        pass_s(2);
+        answer();
+    }
+    expect_many(2, "delete ");
+    deletes_many(2, 3);
+    answer();
+    expect_hold(1, 1, false);
+}
+
 Test(guard, does_not_count_what_came_back)
 {
     mirrored(40);
@@ -408,6 +442,45 @@ Test(guard, a_lost_alias_of_two)
     expect("create ann@example.com aliases=a@example.com,b@example.com (add, refresh)",
            "update ann@example.com aliases=a@example.com,b@example.com,c@example.com (modify, persist)",
            "update ann@example.com aliases=b@example.com,c@example.com (modify, persist)", NULL);
+}
+
+/* Accounts are counted, not values: one of one is no accident. */
+Test(guard, the_only_account_with_aliases_loses_both)
+{
+    dir_put("bob", "givenName", "Bob", NULL);
+    dir_put("ann", "axsyncAlias", "a", "axsyncAlias", "b", NULL);
+    refresh_in_full();
+    expect_any();
+    changes("ann", NULL);
+    pass_s(1);
+    expect_holds(0);
+    expect("update ann@example.com -aliases (modify, persist)", NULL);
+}
+
+static void with_aliases(int n, int without_one)
+{
+    for (int i = 0; i < n; i++) {
+        char one[32], two[32];
+
+        snprintf(one, sizeof(one), "one%d", i);
+        snprintf(two, sizeof(two), "two%d", i);
+        dir_put(many(i), "axsyncAlias", one, i < without_one ? NULL : "axsyncAlias", two, NULL);
+    }
+}
+
+Test(guard, one_alias_of_several_lost_by_many_is_held)
+{
+    with_aliases(300, 0);
+    refresh_in_full();
+    expect_any();
+    with_aliases(300, 31);
+    scene_one_round(true);
+    for (int i = 0; i < 31; i++)
+        tell(many(i));
+    scene_one_round(false);
+    expect_hold(1, 31, false);
+    pass_s(100);
+    expect_nothing();
 }
 
 Test(guard, a_field_that_vanishes_from_many_is_held)

@@ -24,6 +24,10 @@ static const struct {
     { GUARD_ACCOUNT_DELETE, &usual, 2, 2, "all of them" },
     { GUARD_ACCOUNT_DELETE, &usual, 2, 3, NULL },
     { GUARD_ACCOUNT_DELETE, &usual, 3, 2, "all of them" },       /* one was released meanwhile */
+    { GUARD_ACCOUNT_DELETE, &usual, 60, 1000, NULL },            /* one by one: those before still count as mirrored … */
+    { GUARD_ACCOUNT_DELETE, &usual, 100, 1000, NULL },
+    { GUARD_ACCOUNT_DELETE, &usual, 91, 909, "maxDeletePercent" },   /* … else this would be what the last one meets */
+    { GUARD_ACCOUNT_DELETE, &usual, 101, 1000, "maxDeletes" },
     { GUARD_GROUP_DELETE, &usual, 2, 2, "deletions of groups" },
     { GUARD_GROUP_DELETE, &usual, 101, 100000, "maxDeletes" },
     { GUARD_ACCOUNT_DELETE, &off, 1000, 1000, NULL },
@@ -59,6 +63,23 @@ Test(guard, table)
         else
             cr_expect_str_empty(why);
     }
+}
+
+/* What release.c relies on: a rough count that goes through, exact ones go through as well. */
+Test(guard, fewer_of_more_goes_through_too)
+{
+    char why[GUARD_WHY];
+
+    for (int kind = 0; kind < GUARD_KINDS; kind++)
+        for (int64_t detected = 0; detected < 130; detected++)
+            for (int64_t mirrored = 0; mirrored < 1300; mirrored += 7) {
+                struct guard_count rough = { detected, mirrored }, fewer = { detected - 1, mirrored }, more = { detected, mirrored + 7 };
+
+                if (detected == 0 || guard_holds((enum guard_kind)kind, &usual, &rough, why))
+                    continue;
+                cr_assert(!guard_holds((enum guard_kind)kind, &usual, &fewer, why), "%s", why);
+                cr_assert(!guard_holds((enum guard_kind)kind, &usual, &more, why), "%s", why);
+            }
 }
 
 Test(guard, words)
