@@ -606,7 +606,9 @@ static void file_close(struct sink *s)
     buf_free(&f->out);
 }
 
-static const struct sink_class file_class = { "file", file_open, file_submit, file_reopen, file_close };
+static const struct sink_class file_class = {
+    .type = "file", .open = file_open, .submit = file_submit, .reopen = file_reopen, .close = file_close,
+};
 
 struct sink *sink_file_new(const char *name, const char *subject, const char *path, const atomic_bool *stop)
 {
