@@ -61,6 +61,8 @@ int operator_command(struct mirror *m, const struct command *cmd, char *text, si
     struct hold h;
     size_t n, left;
 
+    if (cmd->verb >= COMMAND_RETRY)
+        return operator_queue(m, cmd, text, size, e);
     if (cmd->verb == COMMAND_RESYNC) {
         cookie_free(&m->search.cookie);
         csn_set_free(&m->search.highest);

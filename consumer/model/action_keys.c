@@ -30,6 +30,21 @@ uint64_t action_key_rest(const uint8_t *uuid)
     return hash_uuid(KIND_REST, uuid);
 }
 
+bool key_conflict(enum key_mode theirs, enum key_mode ours)
+{
+    switch (theirs) {
+    case KEY_SHARED:
+        return ours == KEY_EXCLUSIVE || ours == KEY_FOREIGN;
+    case KEY_EXCLUSIVE:
+    case KEY_FOREIGN:
+        return ours != KEY_MARK;
+    case KEY_MARK:
+    case KEY_MODES:
+        break;
+    }
+    return false;
+}
+
 bool action_is_rename(enum action_type t)
 {
     return t == ACTION_ACCOUNT_RENAME || t == ACTION_GROUP_RENAME;

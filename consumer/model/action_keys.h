@@ -31,6 +31,9 @@ enum key_mode {
     KEY_MODES
 };
 
+/* Whether a key in this mode stands in the way of the same key in that. */
+bool key_conflict(enum key_mode theirs, enum key_mode ours);
+
 struct action_key {
     uint64_t hash;
     enum key_mode mode;

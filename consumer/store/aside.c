@@ -172,22 +172,6 @@ static void remove_row(struct txn *t, const char *sink, const struct aside_row *
 
 /* ---- order --------------------------------------------------------------------------------------------------- */
 
-/* Whether a row's key in this mode stands in the way of an action's. */
-static bool conflict(enum key_mode theirs, enum key_mode ours)
-{
-    switch (theirs) {
-    case KEY_SHARED:
-        return ours == KEY_EXCLUSIVE || ours == KEY_FOREIGN;
-    case KEY_EXCLUSIVE:
-    case KEY_FOREIGN:
-        return ours != KEY_MARK;
-    case KEY_MARK:
-    case KEY_MODES:
-        break;
-    }
-    return false;
-}
-
 /* The nearest row below with this key in this mode, but for those of its own uuid that it does not wait for. */
 static bool nearest(struct txn *t, const char *sink, const struct aside_row *row, uint64_t hash, enum key_mode mode,
                     struct aside_id *found)
@@ -216,7 +200,7 @@ bool aside_in_front(struct txn *t, const char *sink, const struct aside_row *row
         return false;
     for (uint32_t i = 0; i < row->n_keys; i++)
         for (unsigned mode = 0; mode < KEY_MODES; mode++)
-            if (conflict((enum key_mode)mode, row->keys[i].mode) &&
+            if (key_conflict((enum key_mode)mode, row->keys[i].mode) &&
                 nearest(t, sink, row, row->keys[i].hash, (enum key_mode)mode, &at) &&
                 (!found || aside_id_cmp(at, *front) > 0)) {
                 *front = at;

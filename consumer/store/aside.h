@@ -43,7 +43,8 @@ enum aside_flag {
     ASIDE_FLAG_FIRST = 2,    /* of the first telling */
     ASIDE_FLAG_REST = 4,     /* what is left of an action that was done but for a part */
     ASIDE_FLAG_ANEW = 8,     /* a create that tells the state anew */
-    ASIDE_FLAG_BREAKS = 16   /* the connection broke at it again and again: it is tried alone */
+    ASIDE_FLAG_BREAKS = 16,  /* the connection broke at it again and again: it is tried alone */
+    ASIDE_FLAG_NOW = 32      /* the operator asked: it is tried though others of its kind wait */
 };
 
 /* Stored by number. Slices of a row read are copies in the arena given. */
