@@ -19,6 +19,7 @@ struct connector {
     struct source_settings source_settings;
     struct source_hooks hooks;
     struct probe_settings probe_settings;
+    struct axigen_settings axigen[STATUS_SINKS];   /* of the action sinks, by their place in the configuration */
 
     pthread_mutex_t lock;              /* guards what the source told of itself */
     enum source_phase source_phase;
@@ -107,24 +108,94 @@ static void set_source(struct connector *c)
 
 /* ---- sinks -------------------------------------------------------------------------------------------------- */
 
-/* Opens a sink before anything is numbered: a file that is ahead of the state moves the numbering above it. */
-static int add_sink(struct connector *c, const char *name, const char *type, const char *path, struct err *e)
+static enum axigen_policy policy_of(enum config_policy p)
 {
+    static const enum axigen_policy policies[] = {
+        [POLICY_REMOVE] = AXIGEN_REMOVE, [POLICY_DISABLE] = AXIGEN_DISABLE, [POLICY_LOCK] = AXIGEN_LOCK,
+        [POLICY_KEEP] = AXIGEN_KEEP,
+    };
+
+    return policies[p];
+}
+
+static enum axigen_adopt adopt_of(enum config_adopt a)
+{
+    return a == ADOPT_YES ? AXIGEN_ADOPT_YES : a == ADOPT_NO ? AXIGEN_ADOPT_NO : AXIGEN_ADOPT_FIRST;
+}
+
+/* Texts and connection are those of the start; what may change live is copied anew by connector_reload(). */
+static void set_axigen(struct axigen_settings *to, const struct config_sink *s)
+{
+    to->host = s->host;
+    to->port = s->port;
+    to->tls = s->tls;
+    to->ca_file = s->tls_ca_file;
+    to->user = s->user;
+    to->password = s->password;
+    to->timeout_s = s->timeout;
+    to->adopt = adopt_of(s->adopt_existing);
+    to->delete_policy = policy_of(s->delete_policy);
+    to->leave_policy = policy_of(s->leave_policy);
+    to->move_policy = policy_of(s->move_policy);
+    to->retention_s = s->retention;
+    to->depth = s->pipeline_depth;
+}
+
+/* An account that is still there is looked up again now and then, before it is removed. */
+static int64_t look_again_s(const struct config_connector *conf)
+{
+    const int64_t day = 86400;
+
+    return conf->reconcile_interval > 0 && conf->reconcile_interval < day ? conf->reconcile_interval : day;
+}
+
+static struct dispatch_limits limits_of(const struct config_connector *conf, const struct config_sink *s)
+{
+    return (struct dispatch_limits){ conf->retry_interval, conf->max_retry_interval, s->max_attempts,
+                                     look_again_s(conf) };
+}
+
+/* A dry run's is a file whatever the configuration says. */
+static bool is_action_sink(const struct connector *c, const struct config_sink *s)
+{
+    return c->run != RUN_DRY && s->type == SINK_TYPE_AXIGEN;
+}
+
+/* The one place that knows the classes of sinks. */
+static struct sink *make_sink(struct connector *c, const struct config_sink *s, struct deliver *d, struct err *e)
+{
+    if (!is_action_sink(c, s))
+        return sink_file_new(s->name, s->name, s->path, deliver_stop_flag(d));
+    set_axigen(&c->axigen[c->writer.n_sinks], s);
+    err_set(e, ERR_CONFIG, "the Axigen sink is not in this version yet");   /* config_not_yet.c says so before */
+    return NULL;
+}
+
+/* Opens a sink before anything is numbered: a file that is ahead of the state moves the numbering above it. */
+static int add_sink(struct connector *c, const struct config_sink *conf, struct err *e)
+{
+    const char *name = conf->name;
+    bool actions = is_action_sink(c, conf);
     struct writer *w = &c->writer;
     struct mirror *m = &w->mirror;
     struct writer_sink *s = &w->sinks[w->n_sinks];
     struct deliver_settings settings = {
         .connector = c->conf->name,
         .name = name,
-        .type = type,
+        .type = actions ? "axigen" : "file",
         .index = w->n_sinks,
         .db = c->store->db,
         .retry_min_s = c->conf->retry_interval,
         .retry_max_s = c->conf->max_retry_interval,
         .acked = writer_post_ack,
         .ctx = w,
+        .actions = actions,
+        .hooks = { w, errand_commit, errand_look_up },
+        .max_attempts = conf->max_attempts,
+        .look_again_s = look_again_s(c->conf),
     };
     uint64_t stored = 0, position, last = queue_last(c->store);
+    struct sink *sink;
     bool known, resync;
 
     mirror_begin(m);
@@ -135,8 +206,11 @@ static int add_sink(struct connector *c, const char *name, const char *type, con
         stored = last;
     s->name = name;
     s->deliver = deliver_new(&settings);
+    sink = make_sink(c, conf, s->deliver, e);
     w->n_sinks++;
-    deliver_set_sink(s->deliver, sink_file_new(name, name, path, deliver_stop_flag(s->deliver)));
+    if (sink == NULL)
+        return err_add(e, "sink \"%s\"", name);
+    deliver_set_sink(s->deliver, sink);
     position = stored;
     if (deliver_open(s->deliver, stored, &position, e) != 0) {
         if (e->class == ERR_CONFIG || e->class == ERR_TEMP || c->run != RUN_DAEMON)
@@ -157,8 +231,26 @@ static int add_sink(struct connector *c, const char *name, const char *type, con
     }
     s->acked = resync ? last : stored;
     s->dirty = !resync;
+    if (actions) {
+        s->fresh = !known;
+        s->dirty = false;
+        return 0;   /* its thread starts once its row is stored */
+    }
     deliver_start(s->deliver, resync ? 0 : stored, resync);
     return 0;
+}
+
+static void drop_sink(struct mirror *m, const char *name, uint64_t position)
+{
+    size_t aside = aside_drop(m->t, name), records = records_drop(m->t, name);
+
+    log_warning(m->subject, "sink \"%s\" is no longer in the configuration: its position (seq %llu) is dropped", name,
+                (unsigned long long)position);
+    if (aside || records)
+        log_warning(m->subject, "with sink \"%s\" go %zu actions that it had not taken, and what axsync knew of %zu "
+                                "accounts and groups there: which are its own and which are to be removed; they stay as "
+                                "they are at the target", name, aside, records);
+    sink_position_del(m->t, name);
 }
 
 /* Positions of sinks that are no longer in the configuration. */
@@ -177,9 +269,7 @@ static void drop_sinks(struct connector *c)
         for (size_t i = 0; i < c->conf->n_sinks; i++)
             known = known || strcmp(c->conf->sinks[i].name, text) == 0;
         if (!known) {
-            log_warning(m->subject, "sink \"%s\" is no longer in the configuration: its position (seq %llu) is dropped",
-                        text, (unsigned long long)position);
-            sink_position_del(m->t, text);
+            drop_sink(m, text, position);
             m->urgent = true;
         }
         free(text);
@@ -194,26 +284,47 @@ static void drop_sinks(struct connector *c)
 static int store_positions(struct writer *w, struct err *e)
 {
     mirror_begin(&w->mirror);
-    for (size_t i = 0; i < w->n_sinks; i++)
+    for (size_t i = 0; i < w->n_sinks; i++) {
+        struct sink_row row = { .position = w->sinks[i].acked, .telling = w->sinks[i].acked > 0 };
+
         if (w->sinks[i].dirty)
             sink_position_put(w->mirror.t, w->sinks[i].name, w->sinks[i].acked);
+        if (w->sinks[i].fresh)
+            sink_row_put(w->mirror.t, w->sinks[i].name, &row);
+    }
     return mirror_commit(&w->mirror, e);
+}
+
+static void start_action_sinks(struct connector *c)
+{
+    for (size_t i = 0; i < c->writer.n_sinks; i++) {
+        struct writer_sink *s = &c->writer.sinks[i];
+
+        if (is_action_sink(c, &c->conf->sinks[i]))
+            deliver_start(s->deliver, s->acked, s->fresh);
+    }
 }
 
 static int add_sinks(struct connector *c, struct err *e)
 {
+    static char dry_name[] = "dry-run", dry_path[] = "-";
+    static const struct config_sink dry = { .name = dry_name, .type = SINK_TYPE_FILE, .path = dry_path };
+
     if (c->run == RUN_DRY)
-        return add_sink(c, "dry-run", "file", "-", e);
+        return add_sink(c, &dry, e);
     drop_sinks(c);
     if (c->writer.mirror.urgent && mirror_commit(&c->writer.mirror, e) != 0)
         return -1;
     for (size_t i = 0; i < c->conf->n_sinks; i++) {
         if (c->writer.n_sinks == STATUS_SINKS)
             return err_set(e, ERR_CONFIG, "more than %d sinks", STATUS_SINKS);
-        if (add_sink(c, c->conf->sinks[i].name, "file", c->conf->sinks[i].path, e) != 0)
+        if (add_sink(c, &c->conf->sinks[i], e) != 0)
             return -1;
     }
-    return store_positions(&c->writer, e);
+    if (store_positions(&c->writer, e) != 0)
+        return -1;
+    start_action_sinks(c);
+    return 0;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */
@@ -305,6 +416,19 @@ void connector_reopen(struct connector *c)
         deliver_reopen(c->writer.sinks[i].deliver);
 }
 
+static void reload_sink(struct connector *c, size_t i)
+{
+    const struct config_sink *s = &c->conf->sinks[i];
+    struct dispatch_limits limits;
+
+    if (c->run == RUN_DRY)
+        return;
+    limits = limits_of(c->conf, s);
+    deliver_set_limits(c->writer.sinks[i].deliver, &limits);
+    if (is_action_sink(c, s))
+        set_axigen(&c->axigen[i], s);
+}
+
 void connector_reload(struct connector *c)
 {
     const struct config_connector *conf = c->conf;
@@ -314,7 +438,7 @@ void connector_reload(struct connector *c)
     c->source_settings.retry_max_s = conf->max_retry_interval;
     c->probe_settings.watchdog_s = conf->watchdog_interval;
     for (size_t i = 0; i < c->writer.n_sinks; i++)
-        deliver_set_retry(c->writer.sinks[i].deliver, conf->retry_interval, conf->max_retry_interval);
+        reload_sink(c, i);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
@@ -334,6 +458,7 @@ void connector_status(struct connector *c, struct status *out)
         /* Against what was published with `settled`, not what the sink knows of already: who waits for both must not see
          * an empty queue just before the commit that fills it. */
         out->sinks[i].queued = out->last_seq > out->sinks[i].acked ? out->last_seq - out->sinks[i].acked : 0;
+        out->sinks[i].queued += out->sinks[i].waiting;
         sink_failed = sink_failed || out->sinks[i].last_error[0];
     }
     pthread_mutex_lock(&c->lock);

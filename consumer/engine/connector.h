@@ -39,12 +39,24 @@ struct hold;
 void connector_holds(struct connector *c, void (*each)(void *ctx, const struct hold *h), void *ctx);
 
 /* What an operator asks for; done by the writer in its next transaction. */
-enum command_verb { COMMAND_APPROVE, COMMAND_REJECT, COMMAND_RESYNC };
+enum command_verb { COMMAND_APPROVE, COMMAND_REJECT, COMMAND_RESYNC, COMMAND_RETRY, COMMAND_DROP, COMMAND_ADOPT };
+
+/* An action that a sink set aside: CONNECTOR/SINK/SEQ, or SEQ.N where several carry one seq (resync, repair). */
+struct command_row {
+    char connector[128], sink[128];
+    uint64_t seq;
+    uint32_t n;
+};
 struct command {
     enum command_verb verb;
     uint32_t hold;
     uint32_t upto;            /* how many of those that joined; 0: all */
+    const struct command_row *rows;   /* RETRY, DROP, ADOPT: those of other connectors are not looked at; the caller's */
+    size_t n_rows;
+    bool all;                 /* … all that the verb fits, in place of rows */
 };
+/* "corp/mail/12.3" → a row; false: it is none. */
+bool command_row_parse(const char *text, struct command_row *row);
 /* Called once, from the writer's thread, when the command is committed or refused: e->class ERR_NONE means done; text
  * is a line for people ("approved 12 of hold 7"). */
 typedef void command_done(void *ctx, const struct err *e, const char *text);

@@ -38,6 +38,8 @@ static bool sink_over(struct once_sink *o, const struct status_sink *s)
 {
     if (s->queued == 0)
         return true;
+    if (s->resting)   /* what it has not taken waits for a time, or for somebody */
+        return true;
     if (s->acked != o->acked || s->last_error[0] == '\0') {
         o->acked = s->acked;
         o->moved_ms = clock_mono_ms();

@@ -28,10 +28,32 @@ struct deliver {
     uint64_t position;
     char last_error[STATUS_TEXT];
 
+    uint64_t wakes;            /* how often there was a reason to look */
+    struct sink_row row;       /* of an action sink, as its thread saw it last */
+    bool resting;              /* it has nothing to do now */
+    struct dispatch *dispatch; /* of an action sink; else NULL */
+
     struct buf text;           /* the thread's own: lines, one after the other */
     struct sink_line *lines;
     size_t n_lines, cap_lines;
 };
+
+static struct dispatch *make_dispatch(struct deliver *d)
+{
+    const struct deliver_settings *s = &d->settings;
+    struct dispatch_settings settings = {
+        .connector = s->connector,
+        .name = s->name,
+        .subject = d->subject,
+        .index = s->index,
+        .db = s->db,
+        .stop = &d->stop,
+        .hooks = s->hooks,
+        .limits = { s->retry_min_s, s->retry_max_s, s->max_attempts, s->look_again_s },
+    };
+
+    return dispatch_new(&settings);
+}
 
 struct deliver *deliver_new(const struct deliver_settings *settings)
 {
@@ -45,7 +67,14 @@ struct deliver *deliver_new(const struct deliver_settings *settings)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->wake, &attr);
     pthread_condattr_destroy(&attr);
+    if (settings->actions)
+        d->dispatch = make_dispatch(d);
     return d;
+}
+
+const struct sink_records *deliver_records(struct deliver *d)
+{
+    return dispatch_records(d->dispatch);
 }
 
 const atomic_bool *deliver_stop_flag(struct deliver *d)
@@ -57,6 +86,8 @@ void deliver_set_sink(struct deliver *d, struct sink *sink)
 {
     d->sink = sink;
     sink->subject = d->subject;
+    if (d->dispatch)
+        dispatch_set_sink(d->dispatch, sink);
 }
 
 static void set_error(struct deliver *d, const char *text)
@@ -170,22 +201,11 @@ static bool open_at_last(struct deliver *d)
 
 static void add_create(struct deliver *d, const struct object *o, uint64_t seq)
 {
-    struct action a = {
-        .seq = seq,
-        .time_ms = clock_wall_ms(),
-        .connector = slice_of(d->settings.connector),
-        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_CREATE : ACTION_ACCOUNT_CREATE,
-        .uuid = o->uuid,
-        .dn = o->dn,
-        .address = o->address,
-        .set = o->fields,
-        .n_set = o->n_fields,
-        .set_aliases = o->aliases,
-        .n_set_aliases = o->n_aliases,
-        .cause = CAUSE_RESYNC,
-        .phase = PHASE_LOCAL,
-    };
+    struct action a = action_create_of(o, CAUSE_RESYNC, PHASE_LOCAL);
 
+    a.seq = seq;
+    a.time_ms = clock_wall_ms();
+    a.connector = slice_of(d->settings.connector);
     action_json(&a, &d->text);
     buf_u8(&d->text, '\n');
 }
@@ -248,11 +268,93 @@ static bool tell_next(struct deliver *d)
     return true;
 }
 
+/* ---- action sinks -------------------------------------------------------------------------------------------- */
+
+/* The clock that a row waits for may be set: it is looked at from time to time. */
+#define LOOK_MS 60000
+
+static void publish_row(struct deliver *d, bool resting)
+{
+    pthread_mutex_lock(&d->lock);
+    d->row = *dispatch_row(d->dispatch);
+    d->position = d->row.position;
+    d->resting = resting;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static uint64_t wakes(struct deliver *d)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&d->lock);
+    n = d->wakes;
+    pthread_mutex_unlock(&d->lock);
+    return n;
+}
+
+/* Waits until something happened since `seen`, or until this time by the wall clock (-1: none). */
+static void rest(struct deliver *d, uint64_t seen, int64_t until_ms)
+{
+    int64_t ms = until_ms < 0 ? LOOK_MS : until_ms - clock_wall_ms(), until;
+    struct timespec ts;
+
+    until = clock_mono_ms() + (ms > LOOK_MS ? LOOK_MS : ms);
+    ts = (struct timespec){ .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+    pthread_mutex_lock(&d->lock);
+    while (!d->stop && d->wakes == seen && clock_mono_ms() < until)
+        pthread_cond_timedwait(&d->wake, &d->lock, &ts);
+    d->resting = false;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void back_off(struct deliver *d, int64_t *delay_ms, const char *why)
+{
+    int64_t max = (int64_t)d->settings.retry_max_s * 1000;
+
+    if (*delay_ms == 0)
+        *delay_ms = (int64_t)d->settings.retry_min_s * 1000;
+    if (*delay_ms > max)
+        *delay_ms = max;
+    log_error(d->subject, "%s; trying again in %lld s", why, (long long)(*delay_ms / 1000));
+    set_error(d, why);
+    wait_ms(d, *delay_ms);
+    *delay_ms *= 2;
+}
+
+static void *run_actions(struct deliver *d)
+{
+    int64_t delay = 0, until = -1;
+
+    dispatch_begin(d->dispatch, d->resync);
+    for (;;) {
+        uint64_t seen = wakes(d);
+        struct err e = { 0 };
+        enum dispatch_next next = dispatch_step(d->dispatch, &until, &e);
+
+        publish_row(d, next == DISPATCH_IDLE);
+        if (next == DISPATCH_STOPPED || d->stop)
+            return NULL;
+        if (next == DISPATCH_BROKEN) {
+            back_off(d, &delay, e.text);
+            continue;
+        }
+        if (delay)
+            set_error(d, "");
+        delay = 0;
+        if (next == DISPATCH_IDLE)
+            rest(d, seen, until);
+    }
+}
+
 static void *run(void *arg)
 {
     struct deliver *d = arg;
 
-    if (!open_at_last(d) || (d->resync && !tell_everything(d)))
+    if (!open_at_last(d))
+        return NULL;
+    if (d->dispatch)
+        return run_actions(d);
+    if (d->resync && !tell_everything(d))
         return NULL;
     while (wait_for_work(d, d->position) && tell_next(d))
         ;
@@ -277,6 +379,16 @@ void deliver_committed(struct deliver *d, uint64_t last_seq)
 {
     pthread_mutex_lock(&d->lock);
     d->committed = last_seq;
+    d->wakes++;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void deliver_answer(struct deliver *d, const uint8_t *uuid, enum removal_verdict verdict)
+{
+    dispatch_answer(d->dispatch, uuid, verdict);
+    pthread_mutex_lock(&d->lock);
+    d->wakes++;
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
 }
@@ -289,6 +401,10 @@ void deliver_status(struct deliver *d, struct status_sink *out)
     pthread_mutex_lock(&d->lock);
     out->acked = d->position;
     out->queued = d->committed > d->position ? d->committed - d->position : 0;
+    out->waiting = sink_row_waiting(&d->row);
+    out->parked = sink_row_parked(&d->row);
+    out->due = d->row.due;
+    out->resting = d->resting && d->committed <= d->position;
     memcpy(out->last_error, d->last_error, sizeof(out->last_error));
     pthread_mutex_unlock(&d->lock);
 }
@@ -303,6 +419,13 @@ void deliver_set_retry(struct deliver *d, int min_s, int max_s)
 {
     d->settings.retry_min_s = min_s;
     d->settings.retry_max_s = max_s;
+}
+
+void deliver_set_limits(struct deliver *d, const struct dispatch_limits *limits)
+{
+    deliver_set_retry(d, limits->retry_min_s, limits->retry_max_s);
+    if (d->dispatch)
+        dispatch_set_limits(d->dispatch, limits);
 }
 
 void deliver_stop(struct deliver *d)
@@ -323,6 +446,7 @@ void deliver_free(struct deliver **dp)
     if (d->running)
         pthread_join(d->thread, NULL);
     sink_free(&d->sink);
+    dispatch_free(&d->dispatch);
     pthread_cond_destroy(&d->wake);
     pthread_mutex_destroy(&d->lock);
     buf_free(&d->text);

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "records.h"
 #include "step.h"
 
 /* A gap between two runs counts for at most a day (SPEC.md 2.7). */
@@ -23,10 +24,12 @@ static void settle_clock(struct mirror *m)
         log_warning(m->subject, "the clock is %lld s earlier than when the state was stored last: what waits begins its "
                                 "wait again", (long long)(-gap / 1000));
         pending_begin_again(m->store, m->t, m->now_ms);
+        records_begin_again(m->t, m->now_ms);
     } else if (gap > GAP_MAX_MS) {
         log_warning(m->subject, "the state was stored last %lld s ago, of which a day counts: what waits is shifted",
                     (long long)(gap / 1000));
         pending_shift(m->store, m->t, gap - GAP_MAX_MS);
+        records_shift(m->t, gap - GAP_MAX_MS);
     }
 }
 
@@ -165,18 +168,7 @@ void mirror_emit(struct mirror *m, struct action *a)
 
 void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase)
 {
-    struct action a = {
-        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_CREATE : ACTION_ACCOUNT_CREATE,
-        .uuid = o->uuid,
-        .dn = o->dn,
-        .address = o->address,
-        .set = o->fields,
-        .n_set = o->n_fields,
-        .set_aliases = o->aliases,
-        .n_set_aliases = o->n_aliases,
-        .cause = cause,
-        .phase = phase,
-    };
+    struct action a = action_create_of(o, cause, phase);
 
     mirror_emit(m, &a);
 }
@@ -192,7 +184,7 @@ void mirror_watch_clock(struct mirror *m)
     if (jump > -CLOCK_SLACK_MS && jump < CLOCK_SLACK_MS)
         return;
     log_warning(m->subject, "the clock jumped by %lld s: what waits is shifted with it", (long long)(jump / 1000));
-    if (pending_shift(m->store, m->t, jump) > 0)
+    if (pending_shift(m->store, m->t, jump) + records_shift(m->t, jump) > 0)
         m->urgent = true;
     if (m->insync_ms)
         m->insync_ms += jump;

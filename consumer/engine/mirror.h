@@ -216,4 +216,13 @@ bool depart_must_stay(const struct mirror *m, const struct pending *p);
 /* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
 int operator_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
 
+/* operator_queue.c */
+
+/* `queue retry|drop|adopt`: edits the rows of this connector that the command names, all or none. As operator_command(). */
+int operator_queue(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
+/* Does it to one row. NULL: done; else why not. */
+const char *operator_queue_one(struct txn *t, const char *sink, enum command_verb verb, uint64_t seq, uint32_t n);
+/* … to all rows that the verb fits. Returns how many. */
+size_t operator_queue_all(struct txn *t, const char *sink, enum command_verb verb);
+
 #endif

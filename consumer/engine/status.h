@@ -16,9 +16,12 @@ struct status_sink {
     char name[128];
     char type[16];
     uint64_t acked;
-    uint64_t queued;           /* actions it does not have yet */
+    uint64_t queued;           /* actions it does not have yet, and that are not parked */
     uint64_t parked, due;
     char last_error[STATUS_TEXT];
+    /* Not shown. */
+    uint64_t waiting;          /* of queued: set aside, by an action sink */
+    bool resting;              /* an action sink has done all that can be done now: the rest waits for a time */
 };
 
 struct status_search {

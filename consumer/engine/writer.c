@@ -22,8 +22,6 @@
 /* Rows dropped from the queue in one transaction: each leaf page on the way is a dirty page for a moment. */
 #define DROP_ROWS 4000
 
-enum mail_type { MAIL_BATCH, MAIL_ACK, MAIL_COMMAND };
-
 struct batch_mail {
     struct mail mail;
     struct sync_batch *batch;
@@ -39,6 +37,7 @@ struct command_mail {
     struct mail mail;
     struct command_mail *next;
     struct command command;
+    struct command_row *rows;    /* of it, its own */
     command_done *done;
     void *ctx;
     struct err err;
@@ -76,6 +75,7 @@ void writer_post_ack(void *ctx, size_t sink, uint64_t position)
 static void answer(struct command_mail *c)
 {
     c->done(c->ctx, &c->err, c->text);
+    free(c->rows);
     free(c);
 }
 
@@ -85,6 +85,11 @@ void writer_post_command(struct writer *w, const struct command *cmd, command_do
 
     c->mail.type = MAIL_COMMAND;
     c->command = *cmd;
+    if (cmd->n_rows) {
+        c->rows = mem_alloc(cmd->n_rows * sizeof(*c->rows));
+        memcpy(c->rows, cmd->rows, cmd->n_rows * sizeof(*c->rows));
+        c->command.rows = c->rows;
+    }
     c->done = done;
     c->ctx = ctx;
     if (!mailbox_post(&w->box, &c->mail)) {
@@ -234,8 +239,10 @@ static bool store_acks(struct writer *w)
             sink_position_put(m->t, s->name, s->acked);
             moved = true;
         }
-        if (s->acked < all)
-            all = s->acked;
+        if (errand_position(w, i) != s->acked)
+            moved = true;
+        if (errand_position(w, i) < all)
+            all = errand_position(w, i);
     }
     if (moved)
         drop_delivered(w, all);
@@ -276,6 +283,17 @@ static void send_look_ups(struct writer *w)
                  mirror_asked_dns(m, s, &a), s->ask.len / UUID_BYTES);
     arena_free(&a);
     buf_reset(&s->ask);
+}
+
+/* Entries whose accounts are to be removed. */
+static void send_removals(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (w->probe == NULL || m->asked > 0 || !errand_has_look_up(w))
+        return;
+    note_asked(m, &m->searches[0]);   /* only accounts are retired, and theirs is the first search */
+    errand_send_look_up(w, next_token(w));
 }
 
 /* The listing of all entries, when its time has come. */
@@ -326,6 +344,8 @@ static void commit_failed(struct writer *w, const struct err *e)
     log_error(m->subject, "%s; nothing is lost; trying again in %lld s", e->text, (long long)(w->retry_ms / 1000));
     status_text(w->commit_error, sizeof(w->commit_error), e->text);
     answer_commands(w, e);
+    w->first_known = false;
+    errand_committed(w, e);
     mirror_reset(m);
     forget_dirty(w);
     publish_committed(w);
@@ -356,6 +376,7 @@ static void commit(struct writer *w)
         STEP_POINT(ack_after);
     }
     publish_cookies(w);
+    errand_committed(w, NULL);
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_committed(w->sinks[i].deliver, queue_last(m->store));
     send_look_ups(w);
@@ -392,7 +413,8 @@ static void take_batch(struct writer *w, struct batch_mail *mail)
         begin(w);
         if (msg->type == SYNC_BEGIN && w->probe)
             probe_set_uri(w->probe, source_uri_index(w->source));   /* the watchdog asks whom we listen to */
-        ingest_message(&w->mirror, msg);
+        if (!errand_message(w, msg))
+            ingest_message(&w->mirror, msg);
         if (txn_bytes(w->mirror.t) >= TXN_BYTES)
             commit(w);
     }
@@ -431,6 +453,12 @@ static void take_mail(struct writer *w, struct mail *mail)
     case MAIL_COMMAND:
         take_command(w, (struct command_mail *)mail);
         break;
+    case MAIL_CHANGES:
+        errand_take_changes(w, mail);
+        break;
+    case MAIL_REMOVALS:
+        errand_take_removals(w, mail);
+        break;
     }
 }
 
@@ -462,9 +490,27 @@ static int64_t next_deadline(struct writer *w)
 
 static void heartbeat(struct mirror *m, int64_t after_ms)
 {
-    if (txn_count(m->t, TABLE_PENDING) == 0 || m->now_ms - m->store->wall_ms < after_ms)
+    if ((txn_count(m->t, TABLE_PENDING) == 0 && txn_count(m->t, TABLE_RECORD_DUE) == 0) || m->now_ms - m->store->wall_ms < after_ms)
         return;
     m->store->dirty = true;
+    m->urgent = true;
+}
+
+/* With which action the connector's first refresh ended: all up to it is of the first telling (sinks.h). */
+static void note_first(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    struct buf b = { 0 };
+    struct slice v;
+
+    if (w->first_known || !search_all_complete(m))
+        return;
+    w->first_known = true;
+    if (meta_get(m->t, "first", NULL, &v))
+        return;
+    buf_u64(&b, queue_last(m->store));
+    meta_put(m->t, "first", NULL, buf_slice(&b));
+    buf_free(&b);
     m->urgent = true;
 }
 
@@ -472,6 +518,8 @@ static void end_round(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
+    note_first(w);
+    send_removals(w);
     heartbeat(m, HEARTBEAT_MS);
     send_listing(w);
     for (unsigned i = 0; i < m->n_searches; i++)
@@ -514,6 +562,7 @@ static void *run(void *arg)
     heartbeat(&w->mirror, 0);
     if (must_commit(w))
         commit(w);
+    errand_end(w);
     return NULL;
 }
 
@@ -559,6 +608,8 @@ static void discard(struct writer *w)
 
             err_set(&c->err, ERR_UNAVAILABLE, "axsync is shutting down");
             answer(c);
+        } else if (mail->type == MAIL_CHANGES || mail->type == MAIL_REMOVALS) {
+            errand_discard(mail, mail->type == MAIL_CHANGES);
         } else {
             free(mail);
         }

@@ -4,16 +4,20 @@
 #define ENGINE_WRITER_H
 
 #include "deliver.h"
+#include "errand.h"
 #include "mailbox.h"
 #include "mirror.h"
 #include "probe.h"
 #include "source.h"
+
+enum mail_type { MAIL_BATCH, MAIL_ACK, MAIL_COMMAND, MAIL_CHANGES, MAIL_REMOVALS };
 
 struct writer_sink {
     struct deliver *deliver;
     const char *name;
     uint64_t acked;            /* durable at the sink */
     bool dirty;                /* … and not stored yet */
+    bool fresh;                /* an action sink whose row is made in this run */
 };
 
 struct writer {
@@ -35,6 +39,8 @@ struct writer {
     int64_t lazy_since_ms;     /* monotonic: since when something lazy waits to be stored; 0: nothing */
     bool drop_more;            /* the queue holds more that all sinks have */
     int64_t published_ms;
+    struct errands errands;    /* of action sinks */
+    bool first_known;          /* where the first refresh ended is stored */
     struct command_mail *commands;   /* done in this transaction, to be answered after the commit */
     int64_t retry_ms;          /* back-off after a failed commit */
     char commit_error[STATUS_TEXT];

@@ -39,6 +39,22 @@ const char *phase_name(enum phase_word p)
     return (unsigned)p < PHASES ? phase_names[p] : "";
 }
 
+struct action action_create_of(const struct object *o, enum cause cause, enum phase_word phase)
+{
+    return (struct action){
+        .type = o->kind == OBJECT_GROUP ? ACTION_GROUP_CREATE : ACTION_ACCOUNT_CREATE,
+        .uuid = o->uuid,
+        .dn = o->dn,
+        .address = o->address,
+        .set = o->fields,
+        .n_set = o->n_fields,
+        .set_aliases = o->aliases,
+        .n_set_aliases = o->n_aliases,
+        .cause = cause,
+        .phase = phase,
+    };
+}
+
 static void put_number(struct buf *out, uint64_t v)
 {
     char digits[20];

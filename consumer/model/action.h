@@ -48,6 +48,9 @@ struct action {
     enum phase_word phase;
 };
 
+/* A create of all that *o has, without seq, time and connector; it points into *o. */
+struct action action_create_of(const struct object *o, enum cause cause, enum phase_word phase);
+
 /* Appends one JSON object, keys in the order of SPEC.md section 4, without a line end. Inside set, "aliases" and the
  * fields are ascending by name. */
 void action_json(const struct action *a, struct buf *out);

@@ -15,7 +15,7 @@
 
 static const char *const table_names[] = {
     "meta", "object", "uuid", "address", "pending", "due", "hold", "window", "want", "want_uuid", "invalid", "queue",
-    "sink",
+    "sink", "record", "record_address", "record_due", "aside", "aside_key", "aside_due", "aside_behind", "aside_wait",
 };
 _Static_assert(sizeof(table_names) / sizeof(table_names[0]) == TABLES, "one name per table");
 
@@ -304,6 +304,21 @@ bool txn_last(struct txn *t, enum table table, struct slice *key, struct slice *
         found = cursor_get(t, w.cursor, MDB_LAST, (struct slice){ 0 }, key, value);
     walk_end(&w);
     return found;
+}
+
+bool txn_before(struct txn *t, enum table table, struct slice key, struct slice *found, struct slice *value)
+{
+    struct slice k, v;
+    struct walk w;
+    bool there = false;
+
+    walk_begin(&w, t, table);
+    if (w.cursor)
+        there = cursor_get(t, w.cursor, MDB_SET_RANGE, key, &k, &v)
+                    ? cursor_get(t, w.cursor, MDB_PREV, key, found, value)
+                    : cursor_get(t, w.cursor, MDB_LAST, key, found, value);
+    walk_end(&w);
+    return there;
 }
 
 void walk_begin(struct walk *w, struct txn *t, enum table table)

@@ -26,7 +26,15 @@ enum table {
     TABLE_WANT_UUID,
     TABLE_INVALID,
     TABLE_QUEUE,     /* queue.h */
-    TABLE_SINK,
+    TABLE_SINK,      /* sinks.h */
+    TABLE_RECORD,    /* records.h */
+    TABLE_RECORD_ADDRESS,
+    TABLE_RECORD_DUE,
+    TABLE_ASIDE,     /* aside.h */
+    TABLE_ASIDE_KEY,
+    TABLE_ASIDE_DUE,
+    TABLE_ASIDE_BEHIND,
+    TABLE_ASIDE_WAIT,
     TABLES
 };
 
@@ -66,6 +74,9 @@ void txn_clear(struct txn *t, enum table table);
 uint64_t txn_count(struct txn *t, enum table table);
 /* The highest key; false if the table is empty. */
 bool txn_last(struct txn *t, enum table table, struct slice *key, struct slice *value);
+
+/* The highest key below `key`; false if there is none. Valid until the next write or the end. */
+bool txn_before(struct txn *t, enum table table, struct slice key, struct slice *found, struct slice *value);
 
 /* Walks a table in key order from the first key ≥ `from`. End it before the transaction. */
 struct walk {

@@ -1,11 +1,12 @@
 /* The queue of actions and each sink's position in it.
  *
  * TABLE_QUEUE  seq u64 → JSON line (action_json())
- * TABLE_SINK   name → u8 1, acknowledged seq u64. A row exists once the sink was told all that was there before it. */
+ * TABLE_SINK   the positions: sinks.h */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
 #include "action.h"
+#include "sinks.h"
 #include "store.h"
 
 /* Gives the action its seq and appends it. scratch is reused between calls. */
@@ -19,12 +20,6 @@ uint64_t queue_last_stored(struct txn *t);
 /* Lines after `after`, in order, copied into *out one after the other, each followed by '\n', until max_bytes are
  * there; *last is the seq of the last one taken (unchanged if none). Returns how many. */
 size_t queue_read(struct txn *t, uint64_t after, size_t max_bytes, struct buf *out, uint64_t *last);
-
-bool sink_position_get(struct txn *t, const char *name, uint64_t *position);
-void sink_position_put(struct txn *t, const char *name, uint64_t position);
-void sink_position_del(struct txn *t, const char *name);
-/* Names by order; start with *next zeroed. */
-bool sink_position_next(struct txn *t, struct buf *next, struct slice *name, uint64_t *position);
 
 /* Drops lines up to and with `upto`, at most max_rows of them. Returns how many. */
 size_t queue_drop(struct txn *t, uint64_t upto, size_t max_rows);

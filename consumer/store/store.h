@@ -13,6 +13,7 @@
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
  *   older/KIND        after `resync`: older content counts until a full refresh is through
  *   reconciled/KIND   wall clock of the last comparison of all entries, u64 ms
+ *   first             u64: the seq with which the first refresh ended; absent: it has not
  *   loading           a first load is under way: the indexes of TABLE_OBJECT are not there (load.h) */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -266,7 +266,7 @@ void jump_s(int64_t seconds)
 
 static void command(enum command_verb verb, uint32_t hold, uint32_t upto)
 {
-    struct command c = { verb, hold, upto };
+    struct command c = { .verb = verb, .hold = hold, .upto = upto };
     struct err e = { 0 };
     char text[512];
 

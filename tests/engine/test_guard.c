@@ -361,7 +361,7 @@ Test(guard, a_partial_rejection)
 
 Test(guard, an_unknown_hold)
 {
-    struct command c = { COMMAND_APPROVE, 7, 0 };
+    struct command c = { .verb = COMMAND_APPROVE, .hold = 7 };
     struct err e;
     char text[512];
 

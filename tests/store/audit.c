@@ -3,9 +3,11 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "aside.h"
 #include "objects.h"
 #include "pending.h"
 #include "queue.h"
+#include "records.h"
 #include "wants.h"
 
 /* What the rows say, to be compared with the numbers. */
@@ -234,6 +236,125 @@ static void audit_queue(struct store *s, struct txn *t)
     cr_assert_eq(queue_last_stored(t), queue_last(s));
 }
 
+/* ---- what action sinks set aside and remember ---------------------------------------------------------------- */
+
+/* Comparing each row with each: tests with more than that are about something else. */
+#define PAIRS_MAX 300
+
+static bool stands_in_the_way(const struct aside_row *front, const struct aside_row *row)
+{
+    bool own = memcmp(front->uuid, row->uuid, UUID_BYTES) == 0;
+
+    for (uint32_t i = 0; i < front->n_keys; i++)
+        for (uint32_t k = 0; k < row->n_keys; k++) {
+            enum key_mode theirs = front->keys[i].mode, ours = row->keys[k].mode;
+
+            if (front->keys[i].hash != row->keys[k].hash || theirs == KEY_MARK || ours == KEY_MARK)
+                continue;
+            if (theirs == KEY_SHARED && ours == KEY_SHARED)
+                continue;
+            if (own && (theirs == KEY_FOREIGN || row->flags & ASIDE_FLAG_ANEW))
+                continue;
+            return true;
+        }
+    return false;
+}
+
+/* Rows come by id: what is in front of rows[n] is before it. */
+static void check_place(const struct aside_row *rows, size_t n)
+{
+    const struct aside_row *row = &rows[n];
+    bool behind = row->state == ASIDE_BEHIND || row->state == ASIDE_STUCK;
+    size_t front = n;
+
+    while (front > 0 && !stands_in_the_way(&rows[front - 1], row))
+        front--;
+    cr_assert_eq(behind, front > 0, "row %llu.%u is in state %d with%s in front of it",
+                 (unsigned long long)row->id.seq, row->id.n, row->state, front ? " one" : " nothing");
+    if (!behind)
+        return;
+    cr_assert_eq(aside_id_cmp(row->behind, rows[front - 1].id), 0, "row %llu.%u stands behind %llu.%u",
+                 (unsigned long long)row->id.seq, row->id.n, (unsigned long long)row->behind.seq, row->behind.n);
+    cr_assert_eq(row->state == ASIDE_STUCK, aside_is_parked(rows[front - 1].state), "row %llu.%u",
+                 (unsigned long long)row->id.seq, row->id.n);
+}
+
+static void audit_aside_of(struct txn *t, const char *sink, const struct sink_row *numbers, uint64_t *keys)
+{
+    static struct aside_row rows[PAIRS_MAX];
+    uint64_t counts[ASIDE_STATES] = { 0 };
+    struct aside_id id = { 0 };
+    struct aside_row row;
+    struct arena a = { 0 };
+    size_t n = 0;
+
+    while (aside_next(t, sink, &id, &row, &a)) {
+        counts[row.state]++;
+        *keys += row.n_keys;   /* an upper bound: the same key may stand in a row twice */
+        if (n < PAIRS_MAX) {
+            rows[n] = row;
+            check_place(rows, n);
+        } else {
+            arena_reset(&a);
+        }
+        n++;
+    }
+    for (int i = 0; i < ASIDE_STATES; i++)
+        cr_assert_eq(counts[i], numbers->aside[i], "sink %s has %llu rows in state %d", sink,
+                     (unsigned long long)counts[i], i);
+    arena_free(&a);
+}
+
+static void audit_records_of(struct txn *t, const char *sink, const struct sink_row *numbers, uint64_t *records)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };
+    struct record r;
+    uint64_t due = 0;
+
+    while (record_next(t, sink, &next, &r, &a)) {
+        uint8_t uuid[UUID_BYTES];
+
+        cr_assert(record_at(t, sink, r.address, uuid), "%.*s is not in the index", SLICE_ARG(r.address));
+        due += r.due_ms != 0;
+        (*records)++;
+        arena_reset(&a);
+    }
+    cr_assert_eq(due, numbers->due);
+    buf_free(&next);
+    arena_free(&a);
+}
+
+static void audit_sinks(struct txn *t)
+{
+    uint64_t keys = 0, records = 0, due = 0, retry = 0, behind = 0, wait = 0, position;
+    struct buf next = { 0 };
+    struct sink_row numbers;
+    struct slice name;
+
+    while (sink_position_next(t, &next, &name, &position)) {
+        char *text = mem_printf("%.*s", SLICE_ARG(name));
+
+        cr_assert(sink_row_get(t, text, &numbers));
+        audit_aside_of(t, text, &numbers, &keys);
+        audit_records_of(t, text, &numbers, &records);
+        due += numbers.due;
+        retry += numbers.aside[ASIDE_RETRY];
+        behind += numbers.aside[ASIDE_BEHIND] + numbers.aside[ASIDE_STUCK];
+        wait += numbers.aside[ASIDE_DOMAIN] + numbers.aside[ASIDE_UNWELL];
+        free(text);
+    }
+    buf_free(&next);
+    cr_assert_eq(txn_count(t, TABLE_ASIDE_DUE), retry);
+    cr_assert_eq(txn_count(t, TABLE_ASIDE_BEHIND), behind);
+    cr_assert_eq(txn_count(t, TABLE_ASIDE_WAIT), wait);
+    cr_assert(txn_count(t, TABLE_ASIDE_KEY) <= keys);
+    cr_assert(keys == 0 || txn_count(t, TABLE_ASIDE_KEY) > 0);
+    cr_assert_eq(txn_count(t, TABLE_RECORD), records);
+    cr_assert_eq(txn_count(t, TABLE_RECORD_ADDRESS), records);
+    cr_assert_eq(txn_count(t, TABLE_RECORD_DUE), due);
+}
+
 void audit_store(struct store *s)
 {
     struct txn *t = txn_begin(s->db, DB_READ);
@@ -245,5 +366,6 @@ void audit_store(struct store *s)
     audit_window(s, t);
     audit_wants(t);
     audit_queue(s, t);
+    audit_sinks(t);
     cr_assert_eq(txn_commit(&t, &e), 0, "%s", e.text);
 }
