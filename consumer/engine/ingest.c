@@ -159,6 +159,19 @@ static void came_back_invalid(struct mirror *m, object_id id, const struct objec
     m->urgent = true;
 }
 
+/* From a lagging replica, or a read that a message overtook; or of an entry that is gone. */
+static bool is_old_news(struct mirror *m, const struct entry *e, const struct object *told)
+{
+    struct mirror_search *s = &m->search;
+
+    if (told == NULL)
+        return behind_is_past(s, entry_stamp(e));
+    if (behind_lets_older_count(m, s) || !stamp_older(entry_stamp(e), told->stamp))
+        return false;
+    behind_see_older(m, s, told);
+    return true;
+}
+
 void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
@@ -167,8 +180,8 @@ void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase
     object_id id = m->load ? 0 : objects_get(m->t, e->uuid, &told, &m->a);
     enum mapping_result result;
 
-    if (id != 0 && !m->older_counts && stamp_older(entry_stamp(e), told.stamp))
-        return;   /* old news: from a lagging replica, or a read that a message overtook */
+    if (is_old_news(m, e, id ? &told : NULL))
+        return;
     result = mapping_apply(m->mapping, e, id ? &told : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, e->uuid, e->dn, reason);
@@ -382,6 +395,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
 {
     if (m->deaf && is_of_session(msg) && msg->type != SYNC_BEGIN)
         return;
+    m->claimed = is_of_session(msg) ? &m->search.shown : &m->context;
     take_subject(m, msg);
     if (msg->effect & EFFECT_COMPLETE)
         course_complete(m, msg);

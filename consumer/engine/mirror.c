@@ -111,7 +111,9 @@ void mirror_close(struct mirror *m)
     census_drop(&m->reconcile.census);
     cookie_free(&m->search.cookie);
     csn_set_free(&m->search.highest);
+    csn_set_free(&m->search.shown);
     csn_set_free(&m->asked_highest);
+    csn_set_free(&m->context);
     free(m->search.uri);
     sibling_free(m);
     buf_free(&m->scratch);

@@ -29,6 +29,8 @@ static struct phase_state phase;
 static uint32_t session_number, token;
 static char **asked_names;   /* look-ups under way */
 static bool parents_hidden;
+static int provider = -1;    /* the number of its CSN; -1: of the last change */
+static const char *mark = "base";
 static size_t n_asked;
 
 static void content_free(struct content *c)
@@ -51,6 +53,8 @@ void directory_forget(void)
     people = NULL;
     n_people = 0;
     csn_count = 0;
+    provider = -1;
+    mark = "base";
     session_number = token = 0;
 }
 
@@ -98,6 +102,38 @@ static struct person *person(const char *name)
 static void csn_text(unsigned count, char text[CSN_TEXT])
 {
     snprintf(text, CSN_TEXT, "20261124074955.%06uZ#000000#000#000000", count);
+}
+
+void provider_csn(int count)
+{
+    provider = count;
+}
+
+void provider_mark(const char *name)
+{
+    mark = name;
+}
+
+static unsigned csn_of_provider(void)
+{
+    return provider < 0 ? csn_count : (unsigned)provider;
+}
+
+/* Where the provider stands, as SYNC_BEGIN and SYNC_CONTEXT tell it. csn 0: it has none. */
+static void give_standing(struct sync_batch *b, struct sync_msg *m, unsigned csn)
+{
+    char text[CSN_TEXT];
+
+    csn_text(csn, text);
+    m->n_csns = csn > 0;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    if (mark) {
+        uint8_t uuid[UUID_BYTES];
+
+        uuid_of(mark, uuid);
+        m->mark = (const uint8_t *)arena_copy(&b->arena, uuid, UUID_BYTES).p;
+    }
 }
 
 static void add_attr(struct content *c, const char *name, const char *value)
@@ -224,7 +260,7 @@ static void say(struct sync_batch *b)
     scene_round(b);
 }
 
-void session(bool cookie)
+static void begin_session(bool cookie, bool refused)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
@@ -232,8 +268,20 @@ void session(bool cookie)
     phase = (struct phase_state){ .persist_mode = true, .had_cookie = cookie };
     m->session = ++session_number;
     m->had_cookie = cookie;
+    m->refused = refused;
     m->uri = slice_of("ldap://one");
+    give_standing(b, m, csn_of_provider());
     scene_round(b);
+}
+
+void session(bool cookie)
+{
+    begin_session(cookie, false);
+}
+
+void session_refused(void)
+{
+    begin_session(false, true);
 }
 
 static void say_entry(const char *name, enum sync_state state, bool older)
@@ -247,7 +295,7 @@ static void say_entry(const char *name, enum sync_state state, bool older)
     m->state = state;
     m->entry = make_entry(&b->arena, p, !content ? &none : older ? &p->before : &p->now);
     if (phase.phase == PHASE_OF_PERSIST)
-        give_cookie(b, m, csn_count);
+        give_cookie(b, m, csn_of_provider());
     say(b);
 }
 
@@ -292,7 +340,7 @@ void tell_set(bool gone, const char *const *names)
     m->uuids = (const uint8_t *)arena_copy(&b->arena, uuids.p, uuids.len).p;
     m->deletes = gone;
     if (phase.phase == PHASE_OF_PERSIST)
-        give_cookie(b, m, csn_count);
+        give_cookie(b, m, csn_of_provider());
     buf_free(&uuids);
     say(b);
 }
@@ -320,7 +368,7 @@ void done_present(void)
 {
     struct sync_batch *b = sync_batch_new();
 
-    give_cookie(b, add_done(b, SYNC_REFRESH_PRESENT), csn_count);
+    give_cookie(b, add_done(b, SYNC_REFRESH_PRESENT), csn_of_provider());
     say(b);
 }
 
@@ -328,7 +376,7 @@ void done_delete(void)
 {
     struct sync_batch *b = sync_batch_new();
 
-    give_cookie(b, add_done(b, SYNC_REFRESH_DELETE), csn_count);
+    give_cookie(b, add_done(b, SYNC_REFRESH_DELETE), csn_of_provider());
     say(b);
 }
 
@@ -337,6 +385,14 @@ void done_without_cookie(void)
     struct sync_batch *b = sync_batch_new();
 
     add_done(b, SYNC_REFRESH_PRESENT);
+    say(b);
+}
+
+void done_without_any(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    add_done(b, SYNC_REFRESH_DELETE);
     say(b);
 }
 
@@ -439,15 +495,11 @@ static void answer_some(size_t n, int outcome, unsigned csn, const char *uri)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
-    char text[CSN_TEXT];
 
     cr_assert_gt(n, 0u, "nothing was asked");
     m->token = ++token;
     m->uri = slice_of(uri);
-    csn_text(csn, text);
-    m->n_csns = csn > 0;
-    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
-    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    give_standing(b, m, csn);
     for (size_t i = 0; i < n; i++) {
         add_answer(b, asked_names[i], outcome);
         free(asked_names[i]);
@@ -473,17 +525,13 @@ void list_everything(int rc)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
-    char text[CSN_TEXT];
 
     cr_assert(is_listing_due());
     mirror->asked++;
     reconcile_begin(mirror, ++token);
-    csn_text(csn_count, text);
     m->token = token;
     m->uri = slice_of("ldap://one");
-    m->n_csns = 1;
-    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
-    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    give_standing(b, m, csn_of_provider());
     for (size_t i = 0; i < n_people; i++) {
         if (!people[i].there || !people[i].matches || (rc != 0 && i > 2))
             continue;
@@ -498,9 +546,19 @@ void list_everything(int rc)
     scene_round(b);
 }
 
+void watch(void)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+
+    m->uri = slice_of("ldap://one");
+    give_standing(b, m, csn_of_provider());
+    scene_round(b);
+}
+
 void answer(void)
 {
-    answer_all(-1, csn_count, "ldap://one");
+    answer_all(-1, csn_of_provider(), "ldap://one");
 }
 
 void answer_as(enum lookup_outcome o)
@@ -511,6 +569,16 @@ void answer_as(enum lookup_outcome o)
 void answer_one_as(enum lookup_outcome o)
 {
     answer_some(1, (int)o, csn_count, "ldap://one");
+}
+
+void answer_older(const char *name)
+{
+    struct person *p = person(name);
+    struct content now = p->now;
+
+    p->now = p->before;
+    answer();
+    p->now = now;
 }
 
 void answer_without_parents(void)
