@@ -22,6 +22,34 @@ static bool is_due_in_full(const struct mirror *m, const struct mirror_search *s
     return meta_get(m->t, "suspicion", object_kind_name(s->kind), &why) || m->older_counts;
 }
 
+static bool is_absence(const struct pending *p)
+{
+    return p->what == PENDING_DELETE && (p->cause == CAUSE_ABSENT || p->cause == CAUSE_LEAVE);
+}
+
+/* What was found missing before the suspicion arose, and has not gone out. */
+static void suspect_absences(struct mirror *m, const char *why)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };
+    struct pending p;
+
+    while (pending_next(m->t, NULL, &next, &p, &a)) {
+        if (is_absence(&p) && (p.reason == PENDING_UNPROVEN || p.reason == PENDING_WAITING)) {
+            p.suspect = true;
+            if (p.reason == PENDING_WAITING) {
+                p.asked = p.again = false;
+                pend_hold(m, &p, why);
+            } else {
+                pend_put(m, &p);
+            }
+        }
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
+}
+
 /* From the next session on: all of it, without a cookie. older: and what is older than what is stored counts in it. */
 static void read_in_full(struct mirror *m, struct mirror_search *s, const char *why, bool older)
 {
@@ -33,6 +61,7 @@ static void read_in_full(struct mirror *m, struct mirror_search *s, const char *
         meta_put(m->t, "older", kind, slice_of("1"));
         m->older_counts = true;
     }
+    suspect_absences(m, why);
     cookie_free(&s->cookie);
     s->cookie_dirty = true;
     m->urgent = true;

@@ -176,6 +176,22 @@ Test(behind, one_that_was_restored_and_written_to_while_nobody_looked)
            "update bob@example.com contactInfo.lastName=New (modify, refresh)", NULL);
 }
 
+/* Found missing before anybody knew that a backup had been put back. */
+Test(behind, absences_that_wait_are_held_as_suspicion_arises)
+{
+    dir_remove("bob");
+    session(true);
+    tell_present("ann");
+    done_present();
+    answer();
+    expect_pending("bob", PENDING_DELETE, PENDING_WAITING);
+    provider_mark("other");
+    watch();
+    expect_pending("bob", PENDING_DELETE, PENDING_HELD);
+    pass_s(1000);
+    expect_nothing();
+}
+
 Test(behind, an_older_read_that_a_message_overtook_proves_nothing)
 {
     session(true);
