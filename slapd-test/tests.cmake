@@ -1,15 +1,15 @@
 # The integration tests: the whole program on a real slapd.
 
 add_library(axsync_run STATIC axsync_run.c axsync_await.c axsync_target.c axsync_directory.c
-  axsync_relay.c)
+  axsync_relay.c axsync_peer.c)
 target_compile_definitions(axsync_run PRIVATE
   AXSYNC_BINARY="$<TARGET_FILE:axsync>"
   AXSYNC_OUTPUTS="${CMAKE_CURRENT_BINARY_DIR}/outputs")
 target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION)
+target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER Threads::Threads)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle restart guard badinput kill entry)
+set(integration lifecycle restart guard behind badinput kill entry)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()
@@ -20,6 +20,15 @@ foreach(name IN LISTS integration)
   add_test(NAME slapd.${name} COMMAND it_${name})
   set_tests_properties(slapd.${name} PROPERTIES TIMEOUT 800 LABELS slapd)
   list(APPEND integration_tests slapd.${name})
+endforeach()
+# The whole program against a scripted server.
+add_executable(it_peer it_peer.c)
+target_link_libraries(it_peer PRIVATE axsync_run)
+add_dependencies(it_peer axsync)
+foreach(suite phases results trouble liveness)
+  add_test(NAME peer.${suite} COMMAND it_peer --filter ${suite}/*)
+  set_tests_properties(peer.${suite} PROPERTIES TIMEOUT 600 FAIL_REGULAR_EXPRESSION "Tested: 0 ")
+  list(APPEND integration_tests peer.${suite})
 endforeach()
 if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def

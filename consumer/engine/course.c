@@ -72,6 +72,8 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     s->received = 0;
     s->refresh_began_ms = clock_mono_ms();
     m->insync_ms = 0;
+    if (!behind_begin(m, s, msg))
+        return;
     if (!msg->had_cookie && m->load == NULL)
         m->load = load_begin(m->store, m->t);
     if (m->load) {
@@ -102,18 +104,35 @@ void course_lost(struct mirror *m)
     settle_load(m);
 }
 
+/* The cookie of a provider that is behind replaces nothing. */
+static void take_cookie_from_behind(struct mirror *m, struct mirror_search *s, struct slice cookie)
+{
+    struct cookie theirs = { 0 };
+    bool malformed = false;
+
+    cookie_take(&theirs, cookie, &malformed);
+    if (csn_set_merge(&s->highest, &theirs.csns))
+        s->cookie_dirty = true;
+    behind_see_csns(m, s, &theirs.csns);
+    cookie_free(&theirs);
+}
+
 void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie)
 {
     bool malformed = false;
 
+    m->ahead_since_ms = 0;
+    if (s->behind) {
+        take_cookie_from_behind(m, s, cookie);
+        return;
+    }
     if (cookie_take(&s->cookie, cookie, &malformed))
         s->cookie_dirty = true;
     if (malformed)
         log_warning(m->subject, "the provider sent a malformed cookie, which is ignored: %.*s", SLICE_ARG(cookie));
     if (csn_set_merge(&s->highest, &s->cookie.csns))
         s->cookie_dirty = true;
-    m->ahead_since_ms = 0;
-    m->reissue_after_ms = 0;
+    csn_set_merge(&s->shown, &s->cookie.csns);
 }
 
 struct found {
@@ -162,34 +181,12 @@ static void end_suspicion(struct mirror *m, struct mirror_search *s)
     s->older_counts = false;
 }
 
-/* Whether the CSN set that ends the refresh reaches the highest seen, and says who is behind. */
-static bool is_behind(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
-{
-    struct cookie ended = { 0 };
-    bool malformed = false, behind;
-    uint16_t sid = 0;
-
-    if (msg->has_cookie)
-        cookie_take(&ended, msg->cookie, &malformed);
-    if (ended.flavour == COOKIE_NONE)
-        /* After a delete phase to our cookie: nothing has changed. Else a server without a CSN, that was emptied or never
-         * written to; it proves nothing. */
-        return !s->had_cookie || msg->effect & EFFECT_ABSENT;
-    behind = csn_set_behind(&ended.csns, &s->highest, &sid);
-    if (behind)
-        log_warning(m->subject, "%s is behind for server ID %03x (lagging, or restored from a backup): nothing is taken "
-                                "for deleted; it goes on by itself once the server has caught up",
-                    m->uri ? m->uri : "the server", sid);
-    cookie_free(&ended);
-    return behind;
-}
-
 /* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
 static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     if (s->census.open)
         pend_seen_present(m, s);
-    if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind)
+    if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
         course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
     census_drop(&s->census);
 }
@@ -205,6 +202,8 @@ static void enter_insync(struct mirror *m)
     }
     m->insync_ms = m->now_ms;
     m->last_error[0] = '\0';
+    for (unsigned i = 0; i < m->n_searches; i++)
+        behind_tell(m, &m->searches[i]);
     log_info(m->subject, "in sync with %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
              m->uri ? m->uri : "the server", (long long)received, (double)(ended - began) / 1000,
              (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
@@ -217,11 +216,15 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         return;
     s->complete = true;
     s->refresh_ended_ms = clock_mono_ms();
-    s->behind = is_behind(m, s, msg);
+    behind_complete(m, s, msg);
+    if (s->was_behind && !s->behind) {
+        course_give_up(m, "the server has caught up meanwhile: what it showed before may be old");
+        return;
+    }
     if (m->load == NULL)
         ingest_settle_wants(m);
     take_census(m, s, msg);
-    if (!s->had_cookie && !s->behind)
+    if (!s->had_cookie && !s->behind && !s->no_csn)
         end_suspicion(m, s);
     m->urgent = true;
     if (search_all_complete(m))
@@ -254,12 +257,13 @@ static bool is_ahead(const struct mirror *m, const struct csn_set *context)
 }
 
 /* contextCSN as the watchdog read it: ahead of us without a message? */
-static void watch(struct mirror *m, const struct csn_set *context)
+static void watch(struct mirror *m, unsigned search, const struct csn_set *context)
 {
     int64_t now = clock_mono_ms(), interval = (int64_t)m->conf->watchdog_interval * 1000;
 
-    if (!search_all_complete(m) || !is_ahead(m, context)) {
+    if (!search_all_complete(m) || m->searches[search].behind || !is_ahead(m, context)) {
         m->ahead_since_ms = 0;
+        m->reissue_after_ms = 0;
         return;
     }
     if (m->ahead_since_ms == 0) {
@@ -276,24 +280,46 @@ static void watch(struct mirror *m, const struct csn_set *context)
              "the server's contextCSN moved and no message came: the search is issued again");
 }
 
-void course_take_context(struct mirror *m, const struct sync_msg *msg)
+/* Where there is no contextCSN, a server that was emptied looks like one that hides it: only the one that showed us the entries can
+ * prove that one is gone, while its session goes on and its base is the one that we know. */
+static bool is_trusted_without_csn(const struct mirror *m, const struct mirror_search *s, const struct sync_msg *msg)
 {
-    struct csn_set context = { 0 };
-    struct csn c;
+    return s->complete && !s->behind && !s->no_csn && m->uri && slice_eq(msg->uri, slice_of(m->uri)) &&
+           behind_is_marked(m, s, msg->mark);
+}
+
+static void trust(struct mirror *m, const struct mirror_search *s, const struct sync_msg *msg)
+{
     uint16_t sid = 0;
 
-    for (uint32_t i = 0; i < msg->n_csns; i++)
-        if (csn_parse(msg->csns[i], &c))
-            csn_set_add(&context, &c);
-    if (msg->token == 0) {
-        watch(m, &context);
-    } else if (context.n == 0) {
-        /* Without a contextCSN only the server that showed us the entries can prove that one is gone. */
-        m->context_trusted = m->uri && slice_eq(msg->uri, slice_of(m->uri));
+    if (m->context.n == 0) {
+        m->context_trusted = is_trusted_without_csn(m, s, msg);
         snprintf(m->context_why, sizeof(m->context_why), "contextCSN can't be read on %.*s", SLICE_ARG(msg->uri));
     } else {
-        m->context_trusted = !csn_set_behind(&context, &m->asked_highest, &sid);
+        m->context_trusted = !csn_set_behind(&m->context, &m->asked_highest, &sid);
         snprintf(m->context_why, sizeof(m->context_why), "%.*s is behind for server ID %03x", SLICE_ARG(msg->uri), sid);
     }
+}
+
+void course_take_context(struct mirror *m, const struct sync_msg *msg)
+{
+    struct mirror_search *s = &m->searches[msg->search];
+    struct csn_set context = { 0 };
+    bool reloaded = behind_see_mark(m, s, msg->mark);
+
+    behind_csns(msg, &context);
+    if (msg->token != 0) {
+        csn_set_copy(&m->context, &context);
+        trust(m, s, msg);
+        if (reloaded) {
+            m->context_trusted = false;
+            snprintf(m->context_why, sizeof(m->context_why), "the database was reloaded");
+        }
+    } else if (m->uri && slice_eq(msg->uri, slice_of(m->uri))) {
+        behind_see_csns(m, s, &context);
+        watch(m, msg->search, &context);
+    }
+    if (reloaded && s->had_cookie && (s->refreshing || s->complete))
+        course_give_up(m, "the database was reloaded");
     csn_set_free(&context);
 }

@@ -170,6 +170,17 @@ static bool is_shown_as_another(struct mirror *m, const struct mirror_search *s,
     return true;
 }
 
+/* From a lagging replica, or a read that a message overtook; or of an entry that is gone. */
+static bool is_old_news(struct mirror *m, struct mirror_search *s, const struct entry *e, const struct object *told)
+{
+    if (told == NULL)
+        return behind_is_past(s, entry_stamp(e));
+    if (behind_lets_older_count(s) || !stamp_older(entry_stamp(e), told->stamp))
+        return false;
+    behind_see_older(m, s, told);
+    return true;
+}
+
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
@@ -180,8 +191,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
 
     if (id != 0 && is_shown_as_another(m, s, &told))
         return;
-    if (id != 0 && !s->older_counts && stamp_older(entry_stamp(e), told.stamp))
-        return;   /* old news: from a lagging replica, or a read that a message overtook */
+    if (is_old_news(m, s, e, id ? &told : NULL))
+        return;
     result = mapping_apply(s->mapping, e, id ? &told : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, s, e->uuid, e->dn, reason);
@@ -416,6 +427,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
 
     if (m->deaf && is_of_session(msg) && msg->type != SYNC_BEGIN)
         return;
+    m->claimed = is_of_session(msg) ? &s->shown : &m->context;
     take_subject(m, s, msg);
     if (msg->effect & EFFECT_COMPLETE && !m->deaf)
         course_complete(m, s, msg);

@@ -64,6 +64,7 @@ void mirror_close(struct mirror *m)
     census_drop(&m->reconcile.census);
     search_free_all(m);
     csn_set_free(&m->asked_highest);
+    csn_set_free(&m->context);
     free(m->uri);
     sibling_free(m);
     buf_free(&m->scratch);

@@ -4,6 +4,7 @@
  *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
+ *             behind.c    … and of a provider that is behind us, restored, emptied or reloaded
  *             reconcile.c … and from time to time all of it is compared
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -65,6 +66,8 @@ struct mirror {
     unsigned asked_search;     /* … for which search the last one was */
     struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
     bool context_trusted;      /* the answers under way count */
+    struct csn_set context;    /* contextCSN of who gives them */
+    const struct csn_set *claimed; /* the CSNs that who sent the message under way had shown before */
     char context_why[256];     /* why not */
     bool stalled;              /* due rows wait for an event, not for the clock */
     struct siblings siblings;  /* … read before clears go */
@@ -144,6 +147,28 @@ bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 
 /* A census of a search is through and counts: what was not seen in it is looked up, and what is unknown is read. */
 void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
+
+/* behind.c: a provider that is behind us, restored, emptied or reloaded */
+
+/* A session begins. False: not with this cookie; it is given up, and one without a cookie follows. */
+bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* The refresh came to its end: sets behind and no_csn. */
+void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* … and if it is behind, says so in last_error and in the log. */
+void behind_tell(struct mirror *m, const struct mirror_search *s);
+/* CSNs that the provider has shown: it may have caught up. */
+void behind_see_csns(struct mirror *m, struct mirror_search *s, const struct csn_set *set);
+/* The mark as it was read (may be NULL): true if it is another one than the stored one; then all is to be read anew. */
+bool behind_see_mark(struct mirror *m, struct mirror_search *s, const uint8_t *mark);
+bool behind_is_marked(const struct mirror *m, const struct mirror_search *s, const uint8_t *mark);
+/* Whether content older than what is stored counts. */
+bool behind_lets_older_count(const struct mirror_search *s);
+/* Whether an unknown entry with this stamp is one that is gone, shown by a provider that is behind. */
+bool behind_is_past(const struct mirror_search *s, struct slice stamp);
+/* An entry was read older than it is stored. */
+void behind_see_older(struct mirror *m, struct mirror_search *s, const struct object *told);
+/* The CSNs of a message. */
+void behind_csns(const struct sync_msg *msg, struct csn_set *set);
 
 /* reconcile.c: the comparison of all entries */
 

@@ -76,7 +76,7 @@ int operator_command(struct mirror *m, const struct command *cmd, char *text, si
         for (unsigned i = 0; i < m->n_searches; i++)
             forget_cookie(m, &m->searches[i]);
         m->urgent = true;
-        snprintf(m->restart_why, sizeof(m->restart_why), "the operator asked for a full refresh");
+        course_give_up(m, "the operator asked for a full refresh");
         snprintf(text, size, "%s: cookies forgotten, the state is kept; a full refresh follows", m->conf->name);
         return 0;
     }

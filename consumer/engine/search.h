@@ -36,10 +36,17 @@ struct mirror_search {
     bool complete;             /* the refresh of this session came to its end */
     bool had_cookie;
     bool behind;               /* the provider's CSN set does not reach the highest seen */
+    bool was_behind;           /* … when this session began */
+    bool no_csn;               /* the refresh ended with no CSN at all: it proves nothing */
+    struct csn_set shown;      /* the CSNs that the provider has shown in this session */
+    bool has_mark;
+    uint8_t mark[UUID_BYTES];  /* the base's entryUUID, as this session began */
+    bool older_seen;           /* this entry was once read older than it is stored: behind_see_older() */
+    uint8_t older_uuid[UUID_BYTES];
     struct cookie cookie;
     struct csn_set highest;
     bool cookie_dirty;         /* differs from what is stored */
-    bool older_counts;         /* after `resync`: older content counts until a full refresh is through */
+    bool older_counts;         /* after `resync`, or when the directory went back: older content counts until a full refresh is through */
     struct census census;
     struct buf ask;            /* UUIDs to look up, sent after the commit */
     int64_t received;

@@ -30,8 +30,8 @@ static const struct hint {
     { LDAP_UNAVAILABLE_CRITICAL_EXTENSION,
       "the server can't sync this base: load the syncprov overlay on its database (olcModuleLoad: syncprov; then an entry "
       "olcOverlay=syncprov below the database in cn=config), or set mode = \"search\"" },
-    { LDAP_NO_SUCH_OBJECT, "check accountBaseDN and groupBaseDN, and that the bind DN may read them: an entry that may not be read looks "
-                           "as if it were not there" },
+    { LDAP_NO_SUCH_OBJECT, "check accountBaseDN and groupBaseDN, and that the bind DN may read them (an entry that may not be read looks "
+                           "as if it were not there); or was the database emptied? Nothing is taken for deleted" },
     { LDAP_INVALID_DN_SYNTAX, "a DN in the configuration is no DN" },
     { LDAP_INAPPROPRIATE_AUTH, "bindDN names an entry that can't bind this way (it has no password?)" },
     { LDAP_INVALID_CREDENTIALS, "check bindDN and bindPass" },

@@ -7,7 +7,14 @@
 #include "clock.h"
 #include "directory.h"
 #include "lookup.h"
+#include "standing.h"
+#include "watchdog.h"
 #include "worker.h"
+
+/* A search may have to walk through the whole directory before it has anything to show, so that its silence says little as long
+ * as the watchdog gets its answers. Beyond so many times `timeout` the answer is not waited for. */
+#define QUIET_TIMES 30
+#define NOBODY SIZE_MAX
 
 struct request {
     struct request *next;
@@ -28,8 +35,9 @@ struct probe {
     struct directory directory;
     struct sync_batch *batch;
     bool reader_gone;
-    atomic_size_t uri;           /* whom the watchdog asks */
-    int64_t watch_ms;            /* when it asks next; -1: never */
+    struct watchdog *watchdog;
+    atomic_size_t serving;       /* the server that the request under way asks; NOBODY: none is */
+    atomic_bool give_up;         /* that server is silent */
     pthread_mutex_t lock;
     struct request *first, **last;   /* the queue; under lock */
 };
@@ -145,13 +153,18 @@ static const struct search_spec *spec_of(const struct job *job)
     return &job->probe->settings->source->specs[job->request->search];
 }
 
+static int quiet_s(const struct job *job)
+{
+    return QUIET_TIMES * job->probe->settings->source->conn.timeout_s;
+}
+
 static int look_in_place(struct job *job, struct err *e)
 {
     const struct search_spec *spec = spec_of(job);
     char *filter = lookup_filter(&job->lookup, spec->filter, NULL);
     char **attrs = lookup_attrs(spec->attrs);
     struct reading r = { .base = spec->base, .scope = spec->scope, .filter = filter, .attrs = attrs,
-                         .memory = job_memory, .row = lookup_row, .ctx = job };
+                         .timeout_s = quiet_s(job), .memory = job_memory, .row = lookup_row, .ctx = job };
     int rc;
 
     job->outcome = LOOKUP_IN_PLACE;
@@ -168,7 +181,7 @@ static int look_anywhere(struct job *job, struct err *e)
     const char *context = directory_context(&job->probe->directory, spec_of(job)->base).p;
     char *filter = lookup_filter(&job->lookup, NULL, job->anchor.uuid);
     struct reading r = { .base = context, .scope = LDAP_SCOPE_SUBTREE, .filter = filter, .attrs = (char **)attrs,
-                         .with_referrals = true, .memory = job_memory, .row = lookup_row, .ctx = job };
+                         .with_referrals = true, .timeout_s = quiet_s(job), .memory = job_memory, .row = lookup_row, .ctx = job };
     int rc;
 
     job->outcome = LOOKUP_LEFT;
@@ -358,7 +371,7 @@ static int list(struct job *job, struct err *e)
     static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
     const struct search_spec *spec = spec_of(job);
     struct reading r = { .base = spec->base, .scope = spec->scope, .filter = spec->filter, .attrs = (char **)attrs,
-                         .memory = job_memory, .row = list_row, .ctx = job };
+                         .timeout_s = quiet_s(job), .memory = job_memory, .row = list_row, .ctx = job };
     int rc = directory_search(&job->probe->directory, &r, e);
 
     if (rc != LDAP_SUCCESS || !job->nameless)
@@ -369,38 +382,16 @@ static int list(struct job *job, struct err *e)
 
 /* ---- Requests ---- */
 
-/* contextCSN, which is read first on the same connection. */
-static int tell_context(struct probe *p, const struct request *r, struct err *e)
-{
-    struct arena *a = answer_memory(p);
-    const char *uri = p->settings->source->conn.uris[r->uri];
-    struct slice *csns;
-    struct sync_msg *m;
-    uint32_t n;
-    int rc = directory_csns(&p->directory, r->search, a, &csns, &n, e);
-
-    if (rc != LDAP_SUCCESS)
-        return rc;
-    m = answer(p, SYNC_CONTEXT, r);
-    m->csns = csns;
-    m->n_csns = n;
-    m->uri = arena_copy(a, uri, strlen(uri));
-    return LDAP_SUCCESS;
-}
-
-/* Connects and tells the context. A connection that stood idle may have died unnoticed: then once more on a new one. */
+/* Where the server stands, which is read first on the same connection. */
 static int begin(struct probe *p, const struct request *r, struct err *e)
 {
-    bool fresh;
+    struct sync_msg m = { .type = SYNC_CONTEXT, .search = r->search, .token = r->token };
+    int rc = standing_ask(&p->directory, r->uri, answer_memory(p), &m, e);
 
-    for (;;) {
-        int rc = directory_connect(&p->directory, r->uri, &fresh, e);
-
-        if (rc == LDAP_SUCCESS)
-            rc = tell_context(p, r, e);
-        if (rc != LDAP_SERVER_DOWN || fresh)
-            return rc;
-    }
+    m.received_ms = clock_mono_ms();
+    if (rc == LDAP_SUCCESS)
+        *answer(p, SYNC_CONTEXT, r) = m;
+    return rc;
 }
 
 static void serve(struct probe *p, const struct request *r)
@@ -425,23 +416,15 @@ static void serve(struct probe *p, const struct request *r)
     deliver(p);
 }
 
-/* ---- Watchdog ---- */
-
-static void watch(struct probe *p)
+/* The watchdog's: whoever waits for an answer of that server waits in vain, and asks again when it is time. */
+static void on_silence(void *ctx, size_t uri)
 {
-    struct request r = { .uri = atomic_load(&p->uri) };
-    struct err e = { 0 };
+    struct probe *p = ctx;
 
-    if (begin(p, &r, &e) != LDAP_SUCCESS && !worker_stopping(&p->worker)) {
-        directory_close(&p->directory);
-        set_text(p, answer(p, SYNC_SILENT, &r), e.text);
-    }
-    deliver(p);
-}
-
-static void set_watch(struct probe *p)
-{
-    p->watch_ms = p->settings->watchdog_s > 0 ? clock_mono_ms() + (int64_t)p->settings->watchdog_s * 1000 : -1;
+    if (atomic_load(&p->serving) != uri)
+        return;
+    atomic_store(&p->give_up, true);
+    worker_wake(&p->worker);
 }
 
 /* ---- The thread ---- */
@@ -473,18 +456,17 @@ static void *probe_thread(void *arg)
 {
     struct probe *p = arg;
 
-    set_watch(p);
     while (!worker_stopping(&p->worker) && !p->reader_gone) {
         struct request *r = take_request(p);
 
         if (r) {
+            atomic_store(&p->give_up, false);
+            atomic_store(&p->serving, r->uri);
             serve(p, r);
+            atomic_store(&p->serving, NOBODY);
             free_request(r);
-        } else if (p->watch_ms >= 0 && clock_mono_ms() >= p->watch_ms) {
-            watch(p);
-            set_watch(p);
         } else {
-            worker_wait(&p->worker, -1, p->watch_ms);
+            worker_wait(&p->worker, -1, -1);
         }
     }
     directory_close(&p->directory);
@@ -499,14 +481,17 @@ struct probe *probe_start(const struct probe_settings *settings, const struct so
     p->hooks = hooks;
     p->last = &p->first;
     pthread_mutex_init(&p->lock, NULL);
+    atomic_store(&p->serving, NOBODY);
     directory_init(&p->directory, settings->source, &p->worker);
+    p->directory.give_up = &p->give_up;
     worker_start(&p->worker, probe_thread, p);
+    p->watchdog = watchdog_start(settings, hooks, on_silence, p);
     return p;
 }
 
 static void enqueue(struct probe *p, struct request *r)
 {
-    atomic_store(&p->uri, r->uri);
+    watchdog_set_uri(p->watchdog, r->uri);
     pthread_mutex_lock(&p->lock);
     *p->last = r;
     p->last = &r->next;
@@ -546,7 +531,7 @@ void probe_list(struct probe *p, uint32_t token, unsigned search, size_t uri)
 
 void probe_set_uri(struct probe *p, size_t uri)
 {
-    atomic_store(&p->uri, uri);
+    watchdog_set_uri(p->watchdog, uri);
 }
 
 bool probe_stop(struct probe **p, int wait_ms)
@@ -555,7 +540,8 @@ bool probe_stop(struct probe **p, int wait_ms)
     struct request *r;
 
     *p = NULL;
-    if (!worker_stop(&gone->worker, wait_ms))
+    /* The watchdog first: it calls on_silence(). */
+    if (!watchdog_stop(&gone->watchdog, wait_ms) || !worker_stop(&gone->worker, wait_ms))
         return false;
     while ((r = take_request(gone)) != NULL)
         free_request(r);

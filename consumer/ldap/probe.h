@@ -3,7 +3,7 @@
  *
  * Answers to one request: SYNC_CONTEXT (read first, on the same connection), then its SYNC_LOOKUP or SYNC_LISTED
  * messages, then one SYNC_PROBE_END with the result. When the request could not be carried out whole, the UUIDs not
- * answered are told as LOOKUP_UNPROVEN before SYNC_PROBE_END. */
+ * answered are told as LOOKUP_UNPROVEN before SYNC_PROBE_END. A request whose server the watchdog finds silent is given up. */
 #ifndef LDAP_PROBE_H
 #define LDAP_PROBE_H
 
@@ -11,7 +11,7 @@
 
 struct probe_settings {
     const struct source_settings *source;
-    _Atomic int watchdog_s;    /* may change while it runs; 0: off. Else contextCSN is read that often (token 0); no answer: SYNC_SILENT */
+    _Atomic int watchdog_s;    /* may change while it runs; 0: off. Else the watchdog (watchdog.h) asks that often */
 };
 
 struct probe;

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "decode.h"
 #include "message.h"
+#include "standing.h"
 
 /* slapd (2.5.13) ends a persist search, "search base has changed", with its list of searches locked, and after the result locks the
  * connection; a connection that closes meanwhile is locked first and then the list (syncprov_matchops() and syncprov_op_abandon()).
@@ -12,9 +13,10 @@
  * for a while: seen in one of ten runs without, and never since. */
 #define KEEP_AFTER_PERSIST_MS 500
 
-void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks)
+void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks, struct worker *worker)
 {
     *s = (struct session){ .settings = settings, .hooks = hooks };
+    directory_init(&s->directory, settings, worker);
     s->searches = mem_alloc(settings->n_specs * sizeof(*s->searches));
 }
 
@@ -80,11 +82,16 @@ static int send_search(struct session *s, unsigned i, struct slice cookie, struc
 static int begin_search(struct session *s, unsigned i, struct err *e)
 {
     struct search *search = &s->searches[i];
-    char *cookie = search->start_empty ? NULL : s->hooks->cookie(s->hooks->ctx, i);
-    bool had_cookie = cookie && *cookie;
-    int rc = send_search(s, i, slice_of(cookie), e);
-    struct sync_msg *m;
+    struct sync_msg begun = { .search = i }, *m;
+    bool had_cookie;
+    char *cookie;
+    int rc;
 
+    if (standing_read(&s->directory, &batch_of(s)->arena, &begun, e) < 0)
+        return -1;
+    cookie = search->start_empty || s->without_cookie ? NULL : s->hooks->cookie(s->hooks->ctx, i);
+    had_cookie = cookie && *cookie;
+    rc = send_search(s, i, slice_of(cookie), e);
     free(cookie);
     search->complete = search->failed = false;
     search->state =
@@ -93,23 +100,43 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
         return -1;
     m = add(s, SYNC_BEGIN, i);
     m->had_cookie = had_cookie;
+    m->refused = s->without_cookie;
+    m->csns = begun.csns;
+    m->n_csns = begun.n_csns;
+    m->mark = begun.mark;
     m->uri = arena_copy(&s->batch->arena, s->uri, strlen(s->uri));
     return 0;
 }
 
-enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, struct err *e)
+/* All searches, each after a look at where the server stands. */
+static int begin_searches(struct session *s, size_t uri, struct err *e)
 {
+    if (directory_borrow(&s->directory, s->ld, uri, e) < 0)
+        return -1;
+    for (unsigned i = 0; i < s->settings->n_specs; i++)
+        if (begin_search(s, i, e) < 0)
+            return -1;
+    return 0;
+}
+
+enum session_step session_begin(struct session *s, LDAP *ld, size_t uri, bool without_cookie, struct err *e)
+{
+    int rc;
+
     s->ld = ld;
-    s->uri = uri;
+    s->uri = s->settings->conn.uris[uri];
+    s->without_cookie = without_cookie;
+    s->refused = false;
     s->number++;
     s->close_ms = 0;
     err_clear(&s->failure);
     /* None is over before it has begun, so that a failure half-way is told as one. */
     for (unsigned i = 0; i < s->settings->n_specs; i++)
         s->searches[i].state.phase = PHASE_OF_REFRESH;
-    for (unsigned i = 0; i < s->settings->n_specs; i++)
-        if (begin_search(s, i, e) < 0)
-            return SESSION_GONE;
+    rc = begin_searches(s, uri, e);
+    directory_close(&s->directory);
+    if (rc < 0)
+        return SESSION_GONE;
     return deliver(s) ? SESSION_GOES_ON : SESSION_READER_GONE;
 }
 
@@ -123,9 +150,17 @@ static int search_of(const struct session *s, int msgid)
     return -1;
 }
 
+/* "consumer state is newer than provider!" and "consumer has state info but provider doesn't!": the cookie is ahead of what slapd
+ * has. 53 has other meanings too (389: too many persistent searches), which no other cookie would cure. */
+static bool is_behind_us(const struct search *search, const struct sync_msg *m)
+{
+    return m->rc == LDAP_UNWILLING_TO_PERFORM && search->state.had_cookie && m->text.len > 0 && strstr(m->text.p, "consumer");
+}
+
 /* The result of a search that did not succeed; its text becomes one for people. */
 static void take_failure(struct session *s, unsigned i, struct sync_msg *m)
 {
+    bool behind = is_behind_us(&s->searches[i], m);
     struct err e = { 0 };
     char *what = mem_printf("sync search of \"%s\"", s->settings->specs[i].base);
 
@@ -136,6 +171,7 @@ static void take_failure(struct session *s, unsigned i, struct sync_msg *m)
     free(what);
     m->text = arena_copy(&batch_of(s)->arena, e.text, strlen(e.text));
     s->searches[i].failed = true;
+    s->refused |= behind;
     if (s->failure.class == ERR_NONE)
         s->failure = e;
 }

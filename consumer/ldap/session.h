@@ -2,6 +2,7 @@
 #ifndef LDAP_SESSION_H
 #define LDAP_SESSION_H
 
+#include "directory.h"
 #include "phase.h"
 #include "source.h"
 
@@ -30,15 +31,20 @@ struct session {
     LDAP *ld;
     const char *uri;
     uint32_t number;          /* of this session, from 1 */
+    struct directory directory; /* looks where the server stands, before the searches */
+    bool without_cookie;      /* this server has refused ours as newer than what it has itself */
+    bool refused;             /* a search ended so in this session */
     int64_t close_ms;         /* clock_mono_ms(): not to be closed before; see session.c */
     struct err failure;       /* of the first search that ended with a result other than success; class ERR_NONE: none has */
 };
 
-void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks);
+/* worker: of the thread that runs it. */
+void session_init(struct session *s, const struct source_settings *settings, const struct source_hooks *hooks, struct worker *worker);
 void session_free(struct session *s);
 
-/* Sends all searches on ld, which stays the caller's, and delivers their SYNC_BEGIN. Then as session_drain(). */
-enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, struct err *e);
+/* Reads where the server stands, sends all searches on ld, which stays the caller's, and delivers their SYNC_BEGIN. uri: the index.
+ * without_cookie: none is sent, since this server refused it before. Then as session_drain(). */
+enum session_step session_begin(struct session *s, LDAP *ld, size_t uri, bool without_cookie, struct err *e);
 
 /* Takes and delivers all messages that are there, without waiting for more; leaves off when stop says so. */
 enum session_step session_drain(struct session *s, bool (*stop)(void *), void *arg, struct err *e);

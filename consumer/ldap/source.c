@@ -26,6 +26,7 @@ struct source {
     pthread_mutex_t why_lock;
     char why[256];               /* of the restart */
     size_t first_uri;            /* where the next round begins */
+    bool *behind;                /* one a URI: that server refused our cookie as newer than what it has, in this round */
     unsigned attempts;           /* that failed since a session was complete */
     int64_t retry_ms;            /* clock_mono_ms() of the next attempt; 0: at once */
     unsigned seed;               /* of the jitter */
@@ -99,23 +100,36 @@ static size_t nth_uri(const struct source *s, size_t i)
     return (s->first_uri + i) % s->settings->conn.n_uris;
 }
 
-/* The first server that lets us in; NULL with *e (the last one's) if none does. */
-static LDAP *connect_any(struct source *s, struct err *e)
+/* The first that lets us in of those that are behind us, or of the others. */
+static LDAP *connect_one_of(struct source *s, bool behind, struct err *e)
 {
     LDAP *ld = NULL;
 
     for (size_t i = 0; i < s->settings->conn.n_uris && ld == NULL && !interrupted(s); i++) {
+        if (s->behind[nth_uri(s, i)] != behind)
+            continue;
         atomic_store(&s->uri, nth_uri(s, i));
         enter(s, SOURCE_CONNECTING, e->class == ERR_NONE ? NULL : e->text);
         ld = conn_open(&s->settings->conn, nth_uri(s, i), e);
     }
+    return ld;
+}
+
+/* The first server that lets us in; NULL with *e (the last one's) if none does. One that is behind us has its turn, without a cookie,
+ * when no other is to be had. */
+static LDAP *connect_any(struct source *s, struct err *e)
+{
+    LDAP *ld = connect_one_of(s, false, e);
+
+    if (ld == NULL)
+        ld = connect_one_of(s, true, e);
     s->first_uri = 0;   /* the order of the configuration is the order of preference */
     return ld;
 }
 
 /* ---- A session ---- */
 
-/* Results that another server may not give: it may have the overlay, or not be behind. */
+/* Results that another server may not give: it may have the overlay, or take one more search. */
 static bool worth_another_server(int rc)
 {
     return rc == LDAP_UNWILLING_TO_PERFORM || rc == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
@@ -127,7 +141,17 @@ static void note_complete(struct source *s)
         return;
     s->attempts = 0;
     s->logged[0] = '\0';
+    memset(s->behind, 0, s->settings->conn.n_uris * sizeof(*s->behind));   /* next time they may have caught up */
     enter(s, SOURCE_INSYNC, NULL);
+}
+
+/* The server is behind us: the others are tried at once, and then it without a cookie. No error that waiting would cure. */
+static void note_behind(struct source *s, const struct err *e)
+{
+    s->behind[atomic_load(&s->uri)] = true;
+    s->retry_ms = clock_mono_ms();
+    log_warning(s->settings->subject, "%s: %s", uri_of(s), e->text);
+    enter(s, SOURCE_CONNECTING, e->text);
 }
 
 /* The first result other than success sets the time of the next attempt; until then the other searches go on. */
@@ -135,8 +159,12 @@ static void note_failure(struct source *s)
 {
     const struct err *e = &s->session.failure;
 
-    if (e->class == ERR_NONE || s->phase == SOURCE_ERROR)
+    if (e->class == ERR_NONE || s->retry_ms != 0)
         return;
+    if (s->session.refused) {
+        note_behind(s, e);
+        return;
+    }
     fail(s, SOURCE_ERROR, e);
     if (worth_another_server(e->code))
         s->first_uri = (atomic_load(&s->uri) + 1) % s->settings->conn.n_uris;
@@ -159,7 +187,8 @@ static int64_t wake_at(struct source *s)
 
 static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
 {
-    enum session_step step = session_begin(&s->session, ld, uri_of(s), e);
+    size_t uri = atomic_load(&s->uri);
+    enum session_step step = session_begin(&s->session, ld, uri, s->behind[uri], e);
 
     if (step == SESSION_GOES_ON)
         enter(s, SOURCE_REFRESHING, NULL);
@@ -253,7 +282,8 @@ struct source *source_start(const struct source_settings *settings, const struct
     s->hooks = hooks;
     s->seed = (unsigned)clock_wall_ms();
     pthread_mutex_init(&s->why_lock, NULL);
-    session_init(&s->session, settings, hooks);
+    s->behind = mem_alloc(settings->conn.n_uris * sizeof(*s->behind));
+    session_init(&s->session, settings, hooks, &s->worker);
     worker_start(&s->worker, source_thread, s);
     return s;
 }
@@ -281,6 +311,7 @@ bool source_stop(struct source **s, int wait_ms)
     if (!worker_stop(&gone->worker, wait_ms))
         return false;
     session_free(&gone->session);
+    free(gone->behind);
     pthread_mutex_destroy(&gone->why_lock);
     free(gone);
     return true;

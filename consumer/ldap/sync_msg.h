@@ -13,7 +13,8 @@
 
 enum sync_type {
     /* The sync session (RFC 4533). */
-    SYNC_BEGIN,            /* a search was sent; had_cookie says whether with a cookie */
+    SYNC_BEGIN,            /* a search was sent; had_cookie says whether with a cookie; csns and mark as in SYNC_CONTEXT, read
+                              just before on the same connection */
     SYNC_ENTRY,            /* entry, state, perhaps cookie (SearchResultEntry with Sync State control, section 2.2) */
     SYNC_IDSET,            /* uuids, deletes, perhaps cookie (section 2.5) */
     SYNC_NEWCOOKIE,        /* cookie */
@@ -26,7 +27,8 @@ enum sync_type {
                               of each search will follow. Not at source_stop() */
 
     /* Answers of the second connection (probe.h); token is that of the request. */
-    SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable) */
+    SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable); and mark, the
+                              entryUUID of the search's base (NULL: not there or not readable) */
     SYNC_LOOKUP,           /* of entry->uuid: outcome; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT;
                               parent_unreadable may be set if it is DELETED, and text then says what that means */
     SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN */
@@ -69,6 +71,7 @@ struct sync_msg {
     enum lookup_outcome outcome;
     bool parent_unreadable;    /* SYNC_LOOKUP: of the DN where it was known to be, the parent can't be read either */
     bool had_cookie;
+    bool refused;              /* SYNC_BEGIN without a cookie: this server refused ours because it is behind it (53) */
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
     bool done;                 /* refreshDone; of SYNC_DONE: the Sync Done control was there */
     bool deletes;              /* refreshDeletes */
@@ -80,7 +83,8 @@ struct sync_msg {
     uint32_t n_uuids;
     const uint8_t *uuids;      /* n_uuids × UUID_BYTES */
     uint32_t n_csns;
-    struct slice *csns;        /* SYNC_CONTEXT */
+    struct slice *csns;        /* SYNC_CONTEXT, SYNC_BEGIN */
+    const uint8_t *mark;       /* SYNC_CONTEXT, SYNC_BEGIN: UUID_BYTES, or NULL */
     int64_t received_ms;       /* monotonic */
 };
 

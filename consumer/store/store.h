@@ -11,7 +11,8 @@
  *   highest/KIND      the highest CSN set ever seen (csn_set_format())
  *   fingerprint/KIND  of the configuration that the cookie belongs to
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
- *   older/KIND        after `resync`: older content counts until a full refresh is through
+ *   older/KIND        after `resync`, or when the directory went back: older content counts until a full refresh is through
+ *   mark/KIND         the entryUUID of the base, 16 bytes
  *   reconciled/KIND   wall clock of the last comparison of all entries, u64 ms
  *   first             u64: the seq with which the first refresh ended; absent: it has not
  *   loading           a first load is under way: the indexes of TABLE_OBJECT are not there (load.h) */

@@ -36,6 +36,8 @@ struct look_up {
 };
 static struct look_up *look_ups;   /* under way */
 static bool parents_hidden;
+static int provider = -1;    /* the number of its CSN; -1: of the last change */
+static const char *mark = "base";
 static size_t n_asked;
 
 static void content_free(struct content *c)
@@ -59,6 +61,8 @@ void directory_forget(void)
     n_people = 0;
     csn_count = 0;
     spoken_of = 0;
+    provider = -1;
+    mark = "base";
     session_number = token = 0;
 }
 
@@ -104,6 +108,38 @@ static struct person *person(const char *name)
 static void csn_text(unsigned count, char text[CSN_TEXT])
 {
     snprintf(text, CSN_TEXT, "20261124074955.%06uZ#000000#000#000000", count);
+}
+
+void provider_csn(int count)
+{
+    provider = count;
+}
+
+void provider_mark(const char *name)
+{
+    mark = name;
+}
+
+static unsigned csn_of_provider(void)
+{
+    return provider < 0 ? csn_count : (unsigned)provider;
+}
+
+/* Where the provider stands, as SYNC_BEGIN and SYNC_CONTEXT tell it. csn 0: it has none. */
+static void give_standing(struct sync_batch *b, struct sync_msg *m, unsigned csn)
+{
+    char text[CSN_TEXT];
+
+    csn_text(csn, text);
+    m->n_csns = csn > 0;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    if (mark) {
+        uint8_t uuid[UUID_BYTES];
+
+        uuid_of(mark, uuid);
+        m->mark = (const uint8_t *)arena_copy(&b->arena, uuid, UUID_BYTES).p;
+    }
 }
 
 static void add_attr(struct content *c, const char *name, const char *value)
@@ -248,14 +284,7 @@ void speak_of(enum search_kind kind)
     cr_assert_eq(mirror->searches[spoken_of].kind, kind, "there is no such search");
 }
 
-void session(bool cookie)
-{
-    session_number++;
-    spoken_of = 0;
-    search_begins(cookie);
-}
-
-void search_begins(bool cookie)
+static void begin_search(bool cookie, bool refused)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
@@ -264,8 +293,29 @@ void search_begins(bool cookie)
     m->search = spoken_of;
     m->session = session_number;
     m->had_cookie = cookie;
+    m->refused = refused;
     m->uri = slice_of("ldap://one");
+    give_standing(b, m, csn_of_provider());
     scene_round(b);
+}
+
+void session(bool cookie)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_search(cookie, false);
+}
+
+void search_begins(bool cookie)
+{
+    begin_search(cookie, false);
+}
+
+void session_refused(void)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_search(false, true);
 }
 
 static void say_entry(const char *name, enum sync_state state, bool older)
@@ -279,7 +329,7 @@ static void say_entry(const char *name, enum sync_state state, bool older)
     m->state = state;
     m->entry = make_entry(&b->arena, p, !content ? &none : older ? &p->before : &p->now);
     if (phases[spoken_of].phase == PHASE_OF_PERSIST)
-        give_cookie(b, m, csn_count);
+        give_cookie(b, m, csn_of_provider());
     say(b);
 }
 
@@ -324,7 +374,7 @@ void tell_set(bool gone, const char *const *names)
     m->uuids = (const uint8_t *)arena_copy(&b->arena, uuids.p, uuids.len).p;
     m->deletes = gone;
     if (phases[spoken_of].phase == PHASE_OF_PERSIST)
-        give_cookie(b, m, csn_count);
+        give_cookie(b, m, csn_of_provider());
     buf_free(&uuids);
     say(b);
 }
@@ -352,7 +402,7 @@ void done_present(void)
 {
     struct sync_batch *b = sync_batch_new();
 
-    give_cookie(b, add_done(b, SYNC_REFRESH_PRESENT), csn_count);
+    give_cookie(b, add_done(b, SYNC_REFRESH_PRESENT), csn_of_provider());
     say(b);
 }
 
@@ -360,7 +410,7 @@ void done_delete(void)
 {
     struct sync_batch *b = sync_batch_new();
 
-    give_cookie(b, add_done(b, SYNC_REFRESH_DELETE), csn_count);
+    give_cookie(b, add_done(b, SYNC_REFRESH_DELETE), csn_of_provider());
     say(b);
 }
 
@@ -369,6 +419,14 @@ void done_without_cookie(void)
     struct sync_batch *b = sync_batch_new();
 
     add_done(b, SYNC_REFRESH_PRESENT);
+    say(b);
+}
+
+void done_without_any(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    add_done(b, SYNC_REFRESH_DELETE);
     say(b);
 }
 
@@ -473,15 +531,11 @@ static void answer_some(size_t n, int outcome, unsigned csn, const char *uri)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
-    char text[CSN_TEXT];
 
     cr_assert_gt(n, 0u, "nothing was asked");
     m->token = ++token;
     m->uri = slice_of(uri);
-    csn_text(csn, text);
-    m->n_csns = csn > 0;
-    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
-    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    give_standing(b, m, csn);
     for (size_t i = 0; i < n; i++)
         add_answer(b, &look_ups[i], outcome);
     n_asked -= n;
@@ -506,19 +560,15 @@ void list_everything(int rc)
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
     struct mirror_search *s;
-    char text[CSN_TEXT];
 
     mirror_begin(mirror);
     s = reconcile_due(mirror);
     cr_assert_not_null(s);
     mirror->asked++;
     reconcile_begin(mirror, s, ++token);
-    csn_text(csn_count, text);
     m->token = token;
     m->uri = slice_of("ldap://one");
-    m->n_csns = 1;
-    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
-    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    give_standing(b, m, csn_of_provider());
     for (size_t i = 0; i < n_people; i++) {
         if (!people[i].there || !people[i].matches || people[i].search != search_index(mirror, s) || (rc != 0 && i > 2))
             continue;
@@ -533,9 +583,19 @@ void list_everything(int rc)
     scene_round(b);
 }
 
+void watch(void)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+
+    m->uri = slice_of("ldap://one");
+    give_standing(b, m, csn_of_provider());
+    scene_round(b);
+}
+
 void answer(void)
 {
-    answer_all(-1, csn_count, "ldap://one");
+    answer_all(-1, csn_of_provider(), "ldap://one");
 }
 
 void answer_as(enum lookup_outcome o)
@@ -546,6 +606,16 @@ void answer_as(enum lookup_outcome o)
 void answer_one_as(enum lookup_outcome o)
 {
     answer_some(1, (int)o, csn_count, "ldap://one");
+}
+
+void answer_older(const char *name)
+{
+    struct person *p = person(name);
+    struct content now = p->now;
+
+    p->now = p->before;
+    answer();
+    p->now = now;
 }
 
 void answer_without_parents(void)

@@ -37,6 +37,11 @@ void dir_put_many(int n);
 /* "u007" for 7; the text is valid until the next few calls. */
 const char *many(int i);
 
+/* Its contextCSN and the cookies it gives: 0: none, n: those of the n-th change, -1 (at first): those of the last. */
+void provider_csn(int count);
+/* The entry whose uuid the base has; NULL: it can't be read. */
+void provider_mark(const char *name);
+
 /* ---- what it says; effects are those of phase.c ---- */
 
 /* Where there are more searches than that for accounts: what follows is of this one. Entries belong to the search that was spoken
@@ -44,6 +49,7 @@ const char *many(int i);
 void speak_of(enum search_kind kind);
 
 void session(bool cookie);        /* a session begins, and its search for accounts, with or without a cookie */
+void session_refused(void);       /* one without, since it refused ours as newer than what it has */
 void search_begins(bool cookie);  /* … the search that is spoken of */
 void tell(const char *name);      /* the entry with its content */
 void tell_all(void);
@@ -55,6 +61,7 @@ void tell_broken(const char *name);   /* a message that does not decode but whos
 void done_present(void);          /* end of a refresh with a present phase, and the cookie of now */
 void done_delete(void);           /* … with a delete phase */
 void done_without_cookie(void);   /* … with a present phase, but no cookie */
+void done_without_any(void);      /* … with a delete phase, but no cookie */
 void done_with(const char *cookie);
 void end_of_search(int rc);       /* a result */
 void lost(void);                  /* the connection broke */
@@ -73,9 +80,11 @@ void answer(void);                        /* all of them, with the truth */
 void answer_as(enum lookup_outcome o);    /* all of them, with this (IN_PLACE needs an entry) */
 void answer_one_as(enum lookup_outcome o);   /* the oldest only */
 void answer_without_parents(void);        /* the truth; what is not found had a parent that can't be read either */
+void answer_older(const char *name);      /* the truth, but of this one as it was before its last change */
 void answer_from_behind(void);            /* the truth, from a server whose contextCSN is older */
 void answer_without_context(const char *uri);   /* the truth, from a server that has none */
 
+void watch(void);                         /* what the watchdog reads */
 bool is_listing_due(void);   /* of reconciling */
 /* It is due: the listing that it asks for, with its result; not 0: it broke off after three. */
 void list_everything(int rc);

@@ -149,6 +149,7 @@ Test(absence, means_nothing_if_an_empty_server_has_no_cookie)
 
 Test(absence, means_nothing_after_a_present_phase_without_a_cookie_at_its_end)
 {
+    provider_csn(0);
     session(true);
     tell_present("bob");
     done_without_cookie();

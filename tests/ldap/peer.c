@@ -19,6 +19,7 @@ struct peer {
     atomic_uint connections;
     char uri[64];
     unsigned char op;
+    bool sync;            /* what was read last is a sync search */
 };
 
 /* ---- The server ---- */
@@ -114,6 +115,7 @@ int peer_read(struct peer *p)
     cr_assert_eq(body[0], 0x02);
     cr_assert_eq(body[1], 1, "a message ID of one byte");
     p->op = body[3];
+    p->sync = memmem(body, n, SYNC_REQUEST_OID, strlen(SYNC_REQUEST_OID)) != NULL;
     return body[2];
 }
 
@@ -151,7 +153,9 @@ int peer_accept_search(struct peer *p)
     if (id < 0 || peer_op(p) != 0x60)
         return -1;
     peer_write(p, message(id, 0x61, BER("ess", 0, "", ""), hex("")));
-    return peer_read(p);
+    while ((id = peer_read(p)) >= 0 && !p->sync)
+        peer_write(p, message(id, 0x65, BER("ess", 0, "", ""), hex("")));
+    return id;
 }
 
 /* ---- Messages ---- */

@@ -30,7 +30,7 @@ void peer_write_slowly(struct peer *p, struct slice bytes);
 /* Waits until the other side closes; whatever it sends is dropped. */
 void peer_wait_for_close(struct peer *p);
 
-/* Reads a bind and grants it; then reads the search, and gives its message ID. */
+/* Reads a bind and grants it; answers all that is no sync search with success and nothing; then gives the sync search's message ID. */
 int peer_accept_search(struct peer *p);
 
 /* ---- Messages ---- */

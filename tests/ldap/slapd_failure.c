@@ -147,7 +147,10 @@ Test(failure, server_that_is_behind_gives_way_to_the_next)
     cr_assert(m->had_cookie);
     m = listener_expect(&l, SYNC_DONE);
     m = listener_expect(&l, SYNC_BEGIN);
-    cr_assert_str_eq(text_of(m->uri), slapdtest_uri(server), "round and round");
+    cr_assert_str_eq(text_of(m->uri), slapdtest_uri(server), "when no other is to be had");
+    cr_assert(m->refused && !m->had_cookie);
+    listener_expect(&l, SYNC_ENTRY);
+    cr_assert(listener_expect(&l, SYNC_REFRESH_DELETE)->effect & EFFECT_COMPLETE);
     end();
     slapdtest_free(&other);
 }
@@ -278,5 +281,25 @@ Test(tls, external_with_a_client_certificate)
     listener_await(&l, SYNC_REFRESH_DELETE);
     free(l.settings.conn.cert_file);
     free(l.settings.conn.key_file);
+    end();
+}
+
+/* Where a server stands is told with the begin, as read on the same connection. */
+Test(failure, begin_tells_where_the_server_stands)
+{
+    struct sync_msg *m;
+    char *csns, *mark, text[UUID_TEXT];
+
+    begin(NULL, 1);
+    l.specs[0].base = (char *)PEOPLE;
+    csns = slapdtest_context_csn(server);
+    mark = slapdtest_entry_uuid(server, PEOPLE);
+    listener_start(&l);
+    m = listener_expect(&l, SYNC_BEGIN);
+    cr_assert_eq(m->n_csns, 1);
+    cr_assert_str_eq(text_of(m->csns[0]), csns);
+    cr_assert_str_eq(uuid_format(m->mark, text), mark);
+    free(csns);
+    free(mark);
     end();
 }
