@@ -103,6 +103,17 @@ Test(open_points, add_at_once)
     cr_assert_eq(emulator_counter(emulator, "accountsAdded"), 2);
 }
 
+Test(open_points, add_at_once_takes_no_name_that_is_not_free_for_all)
+{
+    int fd;
+
+    start("--add", "now", "--freed", "now", NULL);
+    fd = in_domain();
+    expect_ok(fd, "ADD Account anna password x", "COMMIT", "REMOVE Account anna", NULL);
+    TALK(fd, {"ADD Group anna", "-ERR:*exists*"}, {"COMMIT", "+OK:*"}, {"UPDATE Domain example.com", "+OK:*"},
+         {"ADD Group anna", "+OK:*"});
+}
+
 Test(open_points, freed_names)
 {
     static const struct turn refused[] = {{"REMOVE Alias ann", "+OK:*"},
