@@ -87,6 +87,20 @@ Test(open_points, only_the_domains_commit_keeps)
     expect_answer(other, "SHOW Account bert ATTR name", "name = \"bert\"*");
 }
 
+Test(open_points, a_name_that_two_took_before_the_domains_commit)
+{
+    int one, two;
+
+    start("--keep", "domain", NULL);
+    one = in_domain();
+    expect_ok(one, "ADD Account b password x", "COMMIT", NULL);
+    two = in_domain();
+    expect_ok(two, "ADD Group b", "COMMIT", "COMMIT", NULL);
+    expect_ok(one, "UPDATE Group b", "ADD Address a@x", "COMMIT", NULL);
+    expect_answer(one, "COMMIT", "-ERR: b: already exists\r\n<domain#> ");
+    cr_assert_not(exists("b"));
+}
+
 Test(open_points, add_at_once)
 {
     int fd;
