@@ -292,7 +292,7 @@ static int come_home(struct axigen *ax, struct axigen_work *w, bool mark)
             return -1;
         if (!renamed) {
             axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(w->action->address), a.text);
-            return axigen_back(ax);
+            return axigen_undo(ax, w);
         }
         w->rec.address = w->action->address;
     }

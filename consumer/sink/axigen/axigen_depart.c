@@ -130,11 +130,11 @@ static int silence(struct axigen *ax, struct axigen_work *w, bool lock)
     if (take_services(ax, w, lock, slice_of(""), &ok))
         return -1;
     if (!ok)
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.state = lock ? RECORD_LOCKED : RECORD_DISABLED;
     settled(ax, w);
     return 0;
@@ -188,11 +188,11 @@ static int retire(struct axigen *ax, struct axigen_work *w)
             axigen_note(w, axigen_cure(&a), "it can't be renamed to %.*s: %s", SLICE_ARG(to), a.text);
     }
     if (!ok)
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = to;
     w->rec.state = RECORD_RETIRED;
     w->rec.n_aliases = 0;
@@ -284,12 +284,12 @@ static int rename_open(struct axigen *ax, struct axigen_work *w)
     if (!renamed) {
         axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(w->rec.address), SLICE_ARG(w->action->address),
                     a.text);
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     }
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = w->action->address;
     settled(ax, w);
     return 0;

@@ -66,12 +66,12 @@ static int set_group_name(struct axigen *ax, struct axigen_work *w, struct slice
         return -1;
     if (!renamed) {
         axigen_note(w, axigen_cure(&a), "the group %.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(to), a.text);
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     }
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = to;
     settled(ax, w->action->uuid, &w->rec);
     return 0;

@@ -104,6 +104,8 @@ void axigen_put(struct axigen *ax, const uint8_t *uuid, const struct axigen_reco
 int axigen_put_synced(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec);
 /* The record of w, synced, is now what a repeat begins with. */
 int axigen_put_safe(struct axigen *ax, struct axigen_work *w);
+/* axigen_back(), after which nothing of what was intended was done. */
+int axigen_undo(struct axigen *ax, struct axigen_work *w);
 
 /* ---- axigen.c ---- */
 

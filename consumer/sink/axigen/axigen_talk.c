@@ -203,3 +203,13 @@ int axigen_put_safe(struct axigen *ax, struct axigen_work *w)
     w->has_safe = true;
     return axigen_put_synced(ax, w->action->uuid, &w->rec);
 }
+
+int axigen_undo(struct axigen *ax, struct axigen_work *w)
+{
+    if (axigen_back(ax))
+        return -1;
+    w->rec.intent = INTENT_NONE;
+    w->rec.going_to = slice_of("");
+    axigen_put(ax, w->action->uuid, &w->rec);
+    return 0;
+}

@@ -159,6 +159,35 @@ void world_crash(struct world *w)
     new_sink(w);
 }
 
+static void remove_all(struct world *w, const char *domain, const char *kind, json_t *objects)
+{
+    const char *key;
+    json_t *o;
+
+    json_object_foreach (objects, key, o)
+        emulator_control(w->emulator, "remove %s %s %s", domain, kind, key);
+}
+
+void world_empty(struct world *w)
+{
+    json_t *dump, *d;
+    const char *name;
+
+    free_rows(w->now);
+    free_rows(w->disk);
+    world_crash(w);
+    emulator_control(w->emulator, "clear rules");
+    dump = emulator_dump(w->emulator);
+    json_object_foreach (json_object_get(dump, "domains"), name, d) {
+        remove_all(w, name, "accounts", json_object_get(d, "accounts"));
+        remove_all(w, name, "groups", json_object_get(d, "groups"));
+    }
+    json_decref(dump);
+    arena_reset(&w->arena);
+    w->seq = 0;
+    w->downs = 0;
+}
+
 /* ---- actions ----------------------------------------------------------------------------------------------------- */
 
 const uint8_t *uuid_of(int who)

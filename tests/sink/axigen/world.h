@@ -21,12 +21,13 @@ struct world {
     uint64_t seq;
     bool first, adopt;                 /* of the items to come */
     unsigned downs;                    /* how often apply said SINK_DOWN */
-    bool unsynced_ahead;               /* something was put that the last crash forgot */
 };
 
 /* An emulator with example.com and other.org and these switches (ended by NULL; NULL for none), and a sink that is not connected. */
 struct world *world_new(const char *const *switches);
 void world_free(struct world **w);
+/* As world_new() gave it, with the same emulator: nothing is on the server, no rule is set, nothing is recorded. */
+void world_empty(struct world *w);
 /* The sink anew, as after a restart of the program: what was not synced is forgotten. */
 void world_crash(struct world *w);
 

@@ -1,0 +1,212 @@
+/* Whatever is cut off, wherever: in the end the server is as if nothing had been. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "world.h"
+
+#define AXSYNC(who) "axsync-aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa000" who "@example.com"
+
+struct story {
+    struct action *a[64];
+    size_t n;
+    size_t batch;
+};
+
+static void tell(struct story *s, struct action *a)
+{
+    s->a[s->n++] = a;
+}
+
+static struct action *update(struct world *w, int who, const char *address, const char *office)
+{
+    struct action *a = make(w, ACTION_ACCOUNT_UPDATE, who, address);
+
+    set(w, a, "contactInfo.office", office);
+    return a;
+}
+
+/* Creations in one batch. */
+static void story_creates(struct world *w, struct story *s)
+{
+    for (int i = 1; i <= 4; i++) {
+        char address[64], other[64];
+        struct action *a;
+
+        snprintf(address, sizeof(address), "user%d@%s", i, i == 3 ? "other.org" : "example.com");
+        snprintf(other, sizeof(other), "alias%d@%s", i, i == 3 ? "other.org" : "example.com");
+        a = create(w, i, address, "Ann");
+        set(w, a, "quotas.totalMessageSize", "100");
+        alias(w, a, other);
+        tell(s, a);
+    }
+    s->batch = 4;
+}
+
+/* Two people take each other's address. */
+static void story_swap(struct world *w, struct story *s)
+{
+    tell(s, create(w, 1, "ann@example.com", "Ann"));
+    tell(s, create(w, 2, "bob@example.com", "Bob"));
+    tell(s, rename_to(w, 1, "ann@example.com", AXSYNC("1")));
+    tell(s, rename_to(w, 2, "bob@example.com", "ann@example.com"));
+    tell(s, rename_to(w, 1, AXSYNC("1"), "bob@example.com"));
+    tell(s, update(w, 1, "bob@example.com", "one"));
+    tell(s, update(w, 2, "ann@example.com", "two"));
+}
+
+/* Leave, delete, return under another name, and somebody else at the old one. */
+static void story_return(struct world *w, struct story *s)
+{
+    struct action *a = create(w, 1, "ann@example.com", "Ann");
+
+    set(w, a, "limits.services", "imap pop3");
+    alias(w, a, "a.lee@example.com");
+    tell(s, a);
+    tell(s, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    tell(s, create(w, 2, "ann@example.com", "Other"));
+    tell(s, create(w, 1, "anne@example.com", "Anne"));
+    tell(s, delete_of(w, 1, "anne@example.com", CAUSE_DELETE));
+    tell(s, create(w, 1, "ann2@example.com", "Ann2"));
+    tell(s, delete_of(w, 2, "ann@example.com", CAUSE_DELETE));
+}
+
+static void story_rebind(struct world *w, struct story *s)
+{
+    struct action *a;
+
+    tell(s, create(w, 1, "ann@example.com", "Ann"));
+    a = make(w, ACTION_ACCOUNT_REBIND, 2, "ann@example.com");
+    a->from = slice_of("aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa0001");
+    tell(s, a);
+    tell(s, update(w, 2, "ann@example.com", "two"));
+}
+
+static void story_groups(struct world *w, struct story *s)
+{
+    struct action *a;
+
+    a = make(w, ACTION_GROUP_CREATE, 50, "staff@example.com");
+    set(w, a, "group.receiveEmailFrom", "members");
+    tell(s, a);
+    a = make(w, ACTION_GROUP_MEMBERS, 50, "staff@example.com");
+    member(w, a, true, "ann@example.com");
+    member(w, a, true, "bob@example.com");
+    tell(s, a);
+    a = make(w, ACTION_GROUP_RENAME, 50, "team@example.com");
+    a->from = slice_of("staff@example.com");
+    tell(s, a);
+    a = make(w, ACTION_GROUP_MEMBERS, 50, "team@example.com");
+    member(w, a, true, "carl@example.com");
+    member(w, a, false, "ann@example.com");
+    tell(s, a);
+    tell(s, make(w, ACTION_GROUP_CREATE, 51, "staff@example.com"));
+    a = make(w, ACTION_GROUP_DELETE, 51, "staff@example.com");
+    a->cause = CAUSE_DELETE;
+    tell(s, a);
+}
+
+static void story_remove(struct world *w, struct story *s)
+{
+    w->settings.retention_s = 0;
+    tell(s, create(w, 1, "ann@example.com", "Ann"));
+    tell(s, create(w, 2, "bob@example.com", "Bob"));
+    tell(s, delete_of(w, 1, "ann@example.com", CAUSE_DELETE));
+    tell(s, create(w, 3, "ann@example.com", "Other"));
+}
+
+typedef void (*story_maker)(struct world *w, struct story *s);
+
+/* Runs a story with this rule of the emulator (NULL: none), and tells how the server is then. */
+static char *run(struct world *w, story_maker story, const char *rule)
+{
+    struct story s = { 0 };
+
+    world_empty(w);
+    if (rule)
+        emulator_control(w->emulator, "%s", rule);
+    w->first = true;   /* an account that ADD made at once, and that was cut off before its mark, is adopted */
+    w->settings.retention_s = 3600;
+    story(w, &s);
+    deliver(w, s.a, s.n, s.batch);
+    return state_of(w);
+}
+
+/* The Nth command that fits, of all connections, is done or not done and the connection ends; for every N until the story has no
+ * Nth one. */
+static void storm(struct world *w, story_maker story, const char *how)
+{
+    char *calm = run(w, story, NULL), *state;
+    int n = 0;
+
+    cr_assert_eq(w->downs, 0u);
+    do {
+        char rule[128];
+
+        snprintf(rule, sizeof(rule), "rule %s context domain* nth %d", how, ++n);
+        state = run(w, story, rule);
+        cr_assert_str_eq(state, calm, "%s: %s", rule, state);
+        free(state);
+    } while (w->downs > 0);
+    cr_assert_gt(n, 5);
+    free(calm);
+}
+
+static void storms(const char *how, const char *option, const char *value)
+{
+    static const story_maker stories[] = { story_creates, story_swap, story_return, story_rebind, story_groups, story_remove };
+    struct world *w = world_new((const char *const[]){ option, value, NULL });
+
+    for (size_t i = 0; i < sizeof(stories) / sizeof(*stories); i++)
+        storm(w, stories[i], how);
+    cr_assert_eq(emulator_counter(w->emulator, "domainSettings"), 0);
+    world_free(&w);
+}
+
+Test(axigen_storm, cut_off_before, .timeout = 300)
+{
+    storms("drop-before", NULL, NULL);
+}
+
+Test(axigen_storm, cut_off_after, .timeout = 300)
+{
+    storms("drop-after", NULL, NULL);
+}
+
+Test(axigen_storm, cut_off_inside_the_answer, .timeout = 300)
+{
+    storms("drop-inside", NULL, NULL);
+}
+
+Test(axigen_storm, saved_by_the_domain_only, .timeout = 300)
+{
+    storms("drop-after", "--keep", "domain");
+}
+
+Test(axigen_storm, removed_at_once, .timeout = 300)
+{
+    storms("drop-after", "--remove", "now");
+}
+
+Test(axigen_storm, added_at_once, .timeout = 300)
+{
+    storms("drop-after", "--add", "now");
+}
+
+/* Every connection ends after so many commands. */
+Test(axigen_storm, short_connections, .timeout = 300)
+{
+    struct world *w = world_new(NULL);
+    char *calm = run(w, story_return, NULL);
+
+    for (int n = 14; n < 40; n++) {
+        char rule[64], *state;
+
+        snprintf(rule, sizeof(rule), "drop-after %d", n);
+        state = run(w, story_return, rule);
+        cr_assert_str_eq(state, calm, "%s", rule);
+        free(state);
+    }
+    free(calm);
+    world_free(&w);
+}
