@@ -1,7 +1,7 @@
 /* What an Axigen server says: the splitter of answers, the parsers of data, and the formatter of values.
  *
- * Input: a byte that chooses (its low two bits: 0 to 2 an end of answers as in enum wire_until, 3 a value to be quoted; the rest:
- * how many bytes are fed at a time, 0: all), then the bytes. */
+ * Input: a byte that chooses (its low two bits: 0 to 2 an end of answers as in enum wire_until, 3 a value to be quoted;
+ * the rest: how many bytes are fed at a time, 0: all), then the bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ static void read_rows(struct wire_rows rows)
 
 static void read_data(struct slice data)
 {
-    struct arena arena = { 0 };
+    struct arena arena = {0};
     struct wire_attr attr;
     struct slice rest = data, line;
     size_t lines = 0, attrs = 0;
@@ -62,7 +62,7 @@ static void read_data(struct slice data)
 /* All answers, as one text; pipelined ones are asked for after each piece. */
 static void read_answers(struct slice bytes, enum wire_until until, size_t piece, struct buf *out)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
 
     for (size_t at = 0; at < bytes.len; at += piece) {
@@ -85,9 +85,9 @@ static void read_answers(struct slice bytes, enum wire_until until, size_t piece
 
 static void fuzz_answers(struct slice bytes, enum wire_until until, size_t piece)
 {
-    struct buf split = { 0 }, whole = { 0 };
+    struct buf split = {0}, whole = {0};
 
-    if (bytes.len > WIRE_LINE_MAX)   /* where a limit is found depends on the pieces */
+    if (bytes.len > WIRE_LINE_MAX) /* where a limit is found depends on the pieces */
         return;
     read_answers(bytes, until, piece ? piece : bytes.len + 1, &split);
     read_answers(bytes, until, bytes.len + 1, &whole);
@@ -101,16 +101,17 @@ static void fuzz_answers(struct slice bytes, enum wire_until until, size_t piece
 /* What is quoted is read back by the parser of data, whole. */
 static void fuzz_value(struct slice value)
 {
-    struct wire_command c = { 0 };
-    struct err e = { 0 };
-    struct arena arena = { 0 };
+    struct wire_command c = {0};
+    struct err e = {0};
+    struct arena arena = {0};
     struct wire_attr attr;
     char shown[64];
 
     wire_words(&c, "x");
     wire_value(&c, value);
     if (wire_end(&c, &e) == 0) {
-        must(memchr(c.text.p, '\n', c.text.len) == c.text.p + c.text.len - 1 && memchr(c.text.p, '\0', c.text.len) == NULL);
+        must(memchr(c.text.p, '\n', c.text.len) == c.text.p + c.text.len - 1 &&
+             memchr(c.text.p, '\0', c.text.len) == NULL);
         c.text.p[1] = '=';
         must(wire_attr_find(buf_slice(&c.text), "x", &arena, &attr) && slice_eq(attr.value, value));
     }
@@ -125,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1)
         return 0;
-    copy = malloc(size > 1 ? size - 1 : 1);   /* no byte more, so that a read behind the end is seen */
+    copy = malloc(size > 1 ? size - 1 : 1); /* no byte more, so that a read behind the end is seen */
     must(copy != NULL);
     memcpy(copy, data + 1, size - 1);
     if ((data[0] & 3) == 3)

@@ -7,11 +7,11 @@
 
 /* ---- Reading a stream of answers in one go, byte by byte, at random ---- */
 
-/* Feeds n bytes at a time (0: random) and puts all answers down as text. For WIRE_STATUS it asks after each piece, else at the
- * end, since there only what has all arrived counts. */
+/* Feeds n bytes at a time (0: random) and puts all answers down as text. For WIRE_STATUS it asks after each piece, else
+ * at the end, since there only what has all arrived counts. */
 static void read_stream(struct slice bytes, enum wire_until until, size_t n, struct buf *out)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
     size_t at = 0;
 
@@ -24,8 +24,11 @@ static void read_stream(struct slice bytes, enum wire_until until, size_t n, str
         wire_feed(&w, slice_make(bytes.p + at, piece));
         at += piece;
         while ((until == WIRE_STATUS || at == bytes.len) && wire_take(&w, until, &a) == WIRE_ANSWER) {
-            buf_printf(out, "%s|%s|<%s>|", a.status == WIRE_OK ? "ok" : a.status == WIRE_REFUSED ? "refused" : "none", a.text,
-                       a.context);
+            buf_printf(out, "%s|%s|<%s>|",
+                       a.status == WIRE_OK        ? "ok"
+                       : a.status == WIRE_REFUSED ? "refused"
+                                                  : "none",
+                       a.text, a.context);
             buf_add_slice(out, a.data);
             buf_puts(out, "\n");
         }
@@ -37,7 +40,7 @@ static void read_stream(struct slice bytes, enum wire_until until, size_t n, str
 
 static void expect_answers(struct slice bytes, enum wire_until until, const char *answers)
 {
-    struct buf got = { 0 };
+    struct buf got = {0};
 
     srand(17);
     read_stream(bytes, until, bytes.len, &got);
@@ -72,7 +75,8 @@ Test(axigen_answer, a_status_line_without_a_prompt_is_data)
 
 Test(axigen_answer, colours_are_stripped)
 {
-    ANSWERS("\x1b[1;32m+OK\x1b[0m: d\x1b[31mone\r\n\x1b[1m<domain#> \x1b[0m", WIRE_STATUS, "ok|done|<domain#>|\nleft: ");
+    ANSWERS("\x1b[1;32m+OK\x1b[0m: d\x1b[31mone\r\n\x1b[1m<domain#> \x1b[0m", WIRE_STATUS,
+            "ok|done|<domain#>|\nleft: ");
     ANSWERS("+OK: \x1b(Bdone\x1b\x1b[m\r\n<#> ", WIRE_STATUS, "ok|done|<#>|\nleft: ");
     ANSWERS("+OK: done\x1b\r\n<#> ", WIRE_STATUS, "ok|done|<#>|\nleft: ");
     ANSWERS("Axigen\r\n\x1b[7m<login> \x1b[0m", WIRE_PROMPT, "none||<login>|Axigen\r\n\nleft: ");
@@ -80,11 +84,13 @@ Test(axigen_answer, colours_are_stripped)
 
 Test(axigen_answer, data_that_looks_like_an_end)
 {
-    static const char data[] = "\r\ntitle\r\n+OK: done\r\n<domain#> \r\n<domain#> more\r\n-ERR: x\r\n<domain#> y\r\n\r\n"
-                               "+OK: real\r\n<domain#> ";
+    static const char data[] =
+        "\r\ntitle\r\n+OK: done\r\n<domain#> \r\n<domain#> more\r\n-ERR: x\r\n<domain#> y\r\n\r\n"
+        "+OK: real\r\n<domain#> ";
 
     ANSWERS(data, WIRE_DATA,
-            "ok|real|<domain#>|\r\ntitle\r\n+OK: done\r\n<domain#> \r\n<domain#> more\r\n-ERR: x\r\n<domain#> y\r\n\r\n\nleft: ");
+            "ok|real|<domain#>|\r\ntitle\r\n+OK: done\r\n<domain#> \r\n<domain#> more\r\n-ERR: x\r\n<domain#> "
+            "y\r\n\r\n\nleft: ");
     ANSWERS("row\r\n<domain#> ", WIRE_DATA, "left: row\r\n<domain#> ");
     ANSWERS("row\r\n+OK: done\r\n<domain#> more", WIRE_DATA, "left: row\r\n+OK: done\r\n<domain#> more");
     ANSWERS("-ERR: no such domain\r\n<#> ", WIRE_DATA, "refused|no such domain|<#>|\nleft: ");
@@ -103,7 +109,7 @@ Test(axigen_answer, prompts)
 
 Test(axigen_answer, shown_text_is_scrubbed_and_bounded)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
     char *line = malloc(5000);
 
@@ -121,7 +127,7 @@ Test(axigen_answer, shown_text_is_scrubbed_and_bounded)
 
 Test(axigen_answer, a_long_context_is_none)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
 
     wire_feed(&w, slice_of("+OK\r\n<"));
@@ -137,7 +143,7 @@ Test(axigen_answer, a_long_context_is_none)
 /* Feeds pieces until the splitter says it is too long; returns the bytes fed. */
 static size_t feed_without_end(struct slice piece, size_t at_most)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
     size_t n = 0;
     enum wire_next next = WIRE_MORE;
@@ -165,7 +171,7 @@ Test(axigen_answer, limits)
 
 Test(axigen_answer, a_long_line_within_a_list)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
     char *line = malloc(WIRE_LINE_MAX + 2);
 
@@ -180,7 +186,7 @@ Test(axigen_answer, a_long_line_within_a_list)
 
 Test(axigen_answer, many_answers_after_a_list)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
     size_t rows = 0;
     struct slice line;
@@ -205,7 +211,7 @@ Test(axigen_answer, many_answers_after_a_list)
 
 Test(axigen_answer, a_last_answer_without_a_prompt)
 {
-    struct wire_splitter w = { 0 };
+    struct wire_splitter w = {0};
     struct wire_answer a;
 
     wire_feed(&w, slice_of("bye\r\n-ERR: too many\r\n"));

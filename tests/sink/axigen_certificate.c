@@ -38,8 +38,9 @@ static X509 *unsigned_certificate(const char *name, EVP_PKEY *key)
     X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
     X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
     cr_assert_eq(X509_set_pubkey(cert, key), 1);
-    cr_assert_eq(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-                                            -1, 0), 1);
+    cr_assert_eq(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
+                                            (const unsigned char *)name, -1, -1, 0),
+                 1);
     return cert;
 }
 

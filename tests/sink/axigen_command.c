@@ -9,11 +9,12 @@
 
 /* ---- The other side: words of a line, in the three ways to write them ----
  *
- * Written after the CLI's description and not after the formatter: bare with backslashes, '…' literal, "…" with \" and \\. */
+ * Written after the CLI's description and not after the formatter: bare with backslashes, '…' literal, "…" with \" and
+ * \\. */
 
 struct words {
     struct buf text[8];
-    char form[8];          /* 'b'are, '\'', '"', '(' */
+    char form[8]; /* 'b'are, '\'', '"', '(' */
     size_t n;
 };
 
@@ -41,7 +42,7 @@ static size_t read_word(const char *p, size_t left, struct buf *to, char *form)
 /* What a server takes from these bytes: exactly one command, and its words. */
 static struct words read_command(struct slice bytes)
 {
-    struct words w = { 0 };
+    struct words w = {0};
     size_t i = 0, end = bytes.len - 2;
 
     cr_assert_geq(bytes.len, 2u);
@@ -68,8 +69,8 @@ static void words_free(struct words *w)
 /* `SET name VALUE lastName "x"` keeps the value whole, and what follows it too. */
 static void expect_carried(struct slice value, bool secret)
 {
-    struct wire_command c = { 0 };
-    struct err e = { 0 };
+    struct wire_command c = {0};
+    struct err e = {0};
     struct words w;
 
     wire_words(&c, "SET name");
@@ -90,9 +91,43 @@ static void expect_carried(struct slice value, bool secret)
 Test(axigen_command, hostile_values_stay_values)
 {
     static const char *const values[] = {
-        "", " ", "  two  blanks ", "plain", "name", "()", "(a b)", ")", "\"", "\\", "\\\"", "\"\"", "\\\\", "a\\", "\\\"x",
-        "\" REMOVE Account name \"boss", "x\" password \"y", "'", "' COMMIT '", "<domain#> ", "<login> ", "+OK: x", "-ERR: x",
-        ".", "..", ";", "|", "$(x)", "`x`", "%s%n", "#", "Jürgen Müller", "日本語", "\xF0\x9F\x93\xA7", "\xC2\xA0", "a=b", "*",
+        "",
+        " ",
+        "  two  blanks ",
+        "plain",
+        "name",
+        "()",
+        "(a b)",
+        ")",
+        "\"",
+        "\\",
+        "\\\"",
+        "\"\"",
+        "\\\\",
+        "a\\",
+        "\\\"x",
+        "\" REMOVE Account name \"boss",
+        "x\" password \"y",
+        "'",
+        "' COMMIT '",
+        "<domain#> ",
+        "<login> ",
+        "+OK: x",
+        "-ERR: x",
+        ".",
+        "..",
+        ";",
+        "|",
+        "$(x)",
+        "`x`",
+        "%s%n",
+        "#",
+        "Jürgen Müller",
+        "日本語",
+        "\xF0\x9F\x93\xA7",
+        "\xC2\xA0",
+        "a=b",
+        "*",
     };
 
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
@@ -109,7 +144,8 @@ Test(axigen_command, long_and_random_values)
     memset(p, '"', WIRE_VALUE_MAX);
     expect_carried(slice_make(p, WIRE_VALUE_MAX), false);
     memset(p, '\\', WIRE_VALUE_MAX);
-    expect_carried(slice_make(p, WIRE_VALUE_MAX), true);
+    expect_carried(slice_make(p, WIRE_VALUE_MAX), false);
+    expect_carried(slice_make(p, WIRE_SECRET_MAX), true);
     srand(16);
     for (int round = 0; round < 5000; round++) {
         size_t n = 0, want = (size_t)rand() % 40;
@@ -132,31 +168,36 @@ struct refused {
     const char *says;
 };
 
-#define BYTES(text) { text, sizeof(text) - 1 }
+#define BYTES(text)                                                                                                    \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
 
 static const struct refused refused[] = {
-    { BYTES("a\r\nREMOVE Account name \"boss\""), "line end at byte 2" },
-    { BYTES("\" \r\nREMOVE Account"), "line end at byte 3" },
-    { BYTES("a\n"), "line end" },
-    { BYTES("a\rb"), "line end" },
-    { BYTES("a\0b"), "control character at byte 2" },
-    { BYTES("a\tb"), "control" },
-    { BYTES("\x1b[0m"), "control character at byte 1" },
-    { BYTES("\x7f"), "control" },
-    { BYTES("\xC2\x85"), "line end" },
-    { BYTES("\xC2\x9B" "0m"), "control" },
-    { BYTES("\xE2\x80\xA8"), "line end" },
-    { BYTES("\xE2\x80\xA9"), "line end" },
-    { BYTES("\xFC"), "UTF-8" },
-    { BYTES("\xC0\x8A"), "UTF-8" },
-    { BYTES("\xED\xA0\x80"), "UTF-8" },
-    { BYTES("ab\xE2\x82"), "UTF-8 at byte 3" },
+    {BYTES("a\r\nREMOVE Account name \"boss\""), "line end at byte 2"},
+    {BYTES("\" \r\nREMOVE Account"), "line end at byte 3"},
+    {BYTES("a\n"), "line end"},
+    {BYTES("a\rb"), "line end"},
+    {BYTES("a\0b"), "control character at byte 2"},
+    {BYTES("a\tb"), "control"},
+    {BYTES("\x1b[0m"), "control character at byte 1"},
+    {BYTES("\x7f"), "control"},
+    {BYTES("\xC2\x85"), "line end"},
+    {BYTES("\xC2\x9B"
+           "0m"),
+     "control"},
+    {BYTES("\xE2\x80\xA8"), "line end"},
+    {BYTES("\xE2\x80\xA9"), "line end"},
+    {BYTES("\xFC"), "UTF-8"},
+    {BYTES("\xC0\x8A"), "UTF-8"},
+    {BYTES("\xED\xA0\x80"), "UTF-8"},
+    {BYTES("ab\xE2\x82"), "UTF-8 at byte 3"},
 };
 
 /* A refused piece makes the whole command one that is not to be sent, whatever follows. */
 static void expect_refused(struct wire_command *c, enum err_class class, const char *says)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
     wire_words(c, "password");
     cr_assert_eq(wire_end(c, &e), -1, "\"%s\" was expected: %.*s", says, SLICE_ARG(c->text));
@@ -169,7 +210,7 @@ static void expect_refused(struct wire_command *c, enum err_class class, const c
 Test(axigen_command, what_cannot_be_sent_is_refused)
 {
     for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
-        struct wire_command c = { 0 }, secret = { 0 }, line = { 0 };
+        struct wire_command c = {0}, secret = {0}, line = {0};
 
         wire_words(&c, "SET name");
         wire_value(&c, refused[i].value);
@@ -185,21 +226,25 @@ Test(axigen_command, what_cannot_be_sent_is_refused)
 Test(axigen_command, too_long_is_refused)
 {
     char *p = malloc(WIRE_VALUE_MAX + 1);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     memset(p, 'a', WIRE_VALUE_MAX + 1);
     wire_words(&c, "SET name");
     wire_value(&c, slice_make(p, WIRE_VALUE_MAX + 1));
     expect_refused(&c, ERR_DATA, "65537 bytes");
+    wire_words(&c, "SET password");
+    wire_secret(&c, slice_make(p, WIRE_SECRET_MAX + 1));
+    expect_refused(&c, ERR_DATA, "too long");
     free(p);
 }
 
 Test(axigen_command, words_are_the_programs)
 {
-    static const char *const words[] = { "SET \"a\"", "", "SET name\r\nCOMMIT", "a\\", "(a)", "SET n\xC3\xBC", "a'b", "a\tb" };
+    static const char *const words[] = {"SET \"a\"", "",    "SET name\r\nCOMMIT", "a\\", "(a)", "SET n\xC3\xBC",
+                                        "a'b",       "a\tb"};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-        struct wire_command c = { 0 };
+        struct wire_command c = {0};
 
         wire_words(&c, words[i]);
         expect_refused(&c, ERR_INTERNAL, "program's");
@@ -208,7 +253,7 @@ Test(axigen_command, words_are_the_programs)
 
 static void expect_line(struct wire_command *c, const char *text, const char *shown)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(wire_end(c, &e), 0, "%s", e.text);
     cr_assert_str_eq(buf_str(&c->text), text);
@@ -218,8 +263,8 @@ static void expect_line(struct wire_command *c, const char *text, const char *sh
 
 Test(axigen_command, pieces)
 {
-    const struct slice services[] = { BYTES("imap"), BYTES("pop3") };
-    struct wire_command c = { 0 };
+    const struct slice services[] = {BYTES("imap"), BYTES("pop3")};
+    struct wire_command c = {0};
 
     wire_words(&c, "SET services");
     wire_list(&c, services, 2);
@@ -237,18 +282,19 @@ Test(axigen_command, pieces)
     wire_value(&c, slice_of("a\"b"));
     wire_words(&c, "password");
     wire_secret(&c, slice_of("tell nobody"));
-    expect_line(&c, "ADD Account name \"a\\\"b\" password \"tell nobody\"\r\n", "ADD Account name \"a\\\"b\" password ***");
+    expect_line(&c, "ADD Account name \"a\\\"b\" password \"tell nobody\"\r\n",
+                "ADD Account name \"a\\\"b\" password ***");
     wire_secret_line(&c, slice_of("as it \"is\" "));
     expect_line(&c, "as it \"is\" \r\n", "***");
 }
 
 Test(axigen_command, tokens_and_items_are_words)
 {
-    static const char *const bad[] = { "", " ", "a b", "a)", "(", "\"a\"", "a\r\nCOMMIT", "ü", "a\\", "." };
+    static const char *const bad[] = {"", " ", "a b", "a)", "(", "\"a\"", "a\r\nCOMMIT", "ü", "a\\", "."};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        const struct slice items[] = { BYTES("imap"), slice_of(bad[i]) };
-        struct wire_command token = { 0 }, list = { 0 };
+        const struct slice items[] = {BYTES("imap"), slice_of(bad[i])};
+        struct wire_command token = {0}, list = {0};
 
         wire_words(&token, "SET enable");
         wire_token(&token, items[1]);
@@ -261,10 +307,10 @@ Test(axigen_command, tokens_and_items_are_words)
 
 Test(axigen_command, misuse_is_refused)
 {
-    struct wire_command c = { 0 };
-    struct err e = { 0 };
+    struct wire_command c = {0};
+    struct err e = {0};
 
-    expect_refused(&(struct wire_command){ .ended = true }, ERR_INTERNAL, "ended");
+    expect_refused(&(struct wire_command){.ended = true}, ERR_INTERNAL, "ended");
     cr_assert_eq(wire_end(&c, &e), -1);
     cr_assert_eq(e.class, ERR_INTERNAL);
     wire_command_reset(&c);
@@ -279,7 +325,7 @@ Test(axigen_command, misuse_is_refused)
 
 Test(axigen_command, secrets_are_wiped)
 {
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     wire_words(&c, "SET password");
     wire_secret(&c, slice_of("tell nobody"));
@@ -297,17 +343,17 @@ Test(axigen_command, blanking)
     static const struct {
         const char *text, *secret, *blanked;
     } rows[] = {
-        { "password \"x\\\"y z\" is weak", "x\"y z", "password *** is weak" },
-        { "x\"y z twice x\"y z", "x\"y z", "*** twice ***" },
-        { "abc", "abc", "***" },
-        { "abcabcab", "abc", "******ab" },
-        { "nothing", "secret", "nothing" },
-        { "a is short", "a", "a is short" },
-        { "", "secret", "" },
+        {"password \"x\\\"y z\" is weak", "x\"y z", "password *** is weak"},
+        {"x\"y z twice x\"y z", "x\"y z", "*** twice ***"},
+        {"abc", "abc", "***"},
+        {"abcabcab", "abc", "******ab"},
+        {"nothing", "secret", "nothing"},
+        {"a is short", "a", "a is short"},
+        {"", "secret", ""},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        struct buf text = { 0 };
+        struct buf text = {0};
 
         buf_puts(&text, rows[i].text);
         wire_blank(&text, slice_of(rows[i].secret));
@@ -322,13 +368,13 @@ Test(axigen_command, scrubbing)
         struct slice raw;
         const char *shown;
     } rows[] = {
-        { BYTES("plain"), "plain" },
-        { BYTES("a\r\nb\tc\x1b[0m\xFF\0d"), "a  b?c?[0m??d" },
-        { BYTES("1234567890123456"), "1234567890123456" },
-        { BYTES("12345678901234567"), "1234567890123..." },
-        { BYTES("12345678901234\xC3\xBC\xC3\xBC"), "1234567890123..." },
-        { BYTES("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC"), "€€€€..." },
-        { BYTES(""), "" },
+        {BYTES("plain"), "plain"},
+        {BYTES("a\r\nb\tc\x1b[0m\xFF\0d"), "a  b?c?[0m??d"},
+        {BYTES("1234567890123456"), "1234567890123456"},
+        {BYTES("12345678901234567"), "1234567890123..."},
+        {BYTES("12345678901234\xC3\xBC\xC3\xBC"), "1234567890123..."},
+        {BYTES("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC"), "€€€€..."},
+        {BYTES(""), ""},
     };
     char out[17];
 

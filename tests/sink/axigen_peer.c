@@ -26,7 +26,7 @@ struct axigen_peer {
     pthread_t thread;
     atomic_bool stop;
     atomic_uint connections;
-    atomic_int fd;                 /* of the connection that is open, -1 */
+    atomic_int fd; /* of the connection that is open, -1 */
     char in[65536];
     size_t in_len, in_at;
     char line[200000];
@@ -111,7 +111,7 @@ void axigen_peer_hang_up(struct axigen_peer *p)
 
 bool axigen_peer_has_more(struct axigen_peer *p, int ms)
 {
-    struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+    struct pollfd fd = {.fd = p->fd, .events = POLLIN};
 
     return p->in_at < p->in_len || poll(&fd, 1, ms) > 0;
 }
@@ -121,7 +121,7 @@ bool axigen_peer_has_more(struct axigen_peer *p, int ms)
 static void serve(struct axigen_peer *p, int fd)
 {
     /* What was said is there when the script goes on. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     p->fd = fd;
     p->in_at = p->in_len = 0;
     if (p->tls) {
@@ -153,7 +153,7 @@ static void *run(void *arg)
 
 static void listen_somewhere(struct axigen_peer *p)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
 
     p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

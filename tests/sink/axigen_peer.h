@@ -8,8 +8,8 @@
 
 struct axigen_peer;
 
-/* Runs in the peer's thread for each connection, one after the other. When it returns, the connection is closed. No cr_assert in
- * there: it would leave the wrong thread. */
+/* Runs in the peer's thread for each connection, one after the other. When it returns, the connection is closed. No
+ * cr_assert in there: it would leave the wrong thread. */
 typedef void axigen_script(struct axigen_peer *p, void *ctx);
 
 /* Listens on a free port of 127.0.0.1. cert_file and key_file: TLS, NULL: plain. */
@@ -40,7 +40,8 @@ void axigen_peer_wait_for_close(struct axigen_peer *p);
 
 /* ---- For tests ---- */
 
-/* The i-th line that was heard, counted from 0, over all connections; NULL if there is none. After axigen_peer_join(). */
+/* The i-th line that was heard, counted from 0, over all connections; NULL if there is none. After axigen_peer_join().
+ */
 const char *axigen_peer_line(const struct axigen_peer *p, size_t i);
 /* ---- Certificates ---- */
 

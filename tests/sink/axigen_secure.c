@@ -123,7 +123,7 @@ Test(axigen_secure, server_without_tls)
 /* More than one record at a time, both ways at once. */
 static void serve_much(struct axigen_peer *p, void *ctx)
 {
-    struct buf answer = { 0 };
+    struct buf answer = {0};
 
     (void)ctx;
     for (int i = 0; i < 1000; i++)
@@ -139,7 +139,7 @@ Test(axigen_secure, large_pipelines_do_not_lock_up)
 {
     char paths[128], *value = malloc(WIRE_VALUE_MAX);
     struct talk *t;
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     snprintf(paths, sizeof(paths), "%s/name", dir);
     t = talk_start(serve_much, NULL, paths);

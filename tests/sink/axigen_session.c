@@ -8,6 +8,7 @@
 
 #include "axigen_talk.h"
 #include "clock.h"
+#include "mem.h"
 
 /* ---- A server with contexts ---- */
 
@@ -64,7 +65,8 @@ Test(axigen_session, contexts)
     talk_end(&t);
 }
 
-/* After a refusal the next commands run elsewhere: that is told, and a wrong belief about the context ends the session. */
+/* After a refusal the next commands run elsewhere: that is told, and a wrong belief about the context ends the session.
+ */
 Test(axigen_session, refusal_keeps_the_context)
 {
     struct talk *t = talk_open(serve_contexts, NULL);
@@ -116,7 +118,7 @@ static void serve_bursts(struct axigen_peer *p, void *ctx)
         return;
     while (*axigen_peer_hear(p)) {
         unsigned n = 1;
-        struct buf answers = { 0 };
+        struct buf answers = {0};
 
         while (axigen_peer_has_more(p, 5) && *axigen_peer_hear(p))
             n++;
@@ -133,7 +135,7 @@ Test(axigen_session, window_is_never_larger_than_the_depth)
 {
     atomic_uint most = 0;
     struct talk *t = talk_start(serve_bursts, &most, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_counters before, after;
     unsigned received = 0;
 
@@ -166,7 +168,7 @@ Test(axigen_session, window_is_never_larger_than_the_depth)
 /* Says much more than it hears, and does not read on before that is said. */
 static void serve_talkative(struct axigen_peer *p, void *ctx)
 {
-    struct buf answer = { 0 };
+    struct buf answer = {0};
 
     (void)ctx;
     for (int i = 0; i < 1000; i++)
@@ -181,7 +183,7 @@ static void serve_talkative(struct axigen_peer *p, void *ctx)
 static void large_pipeline(struct talk *t)
 {
     char *value = malloc(WIRE_VALUE_MAX);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     memset(value, 'v', WIRE_VALUE_MAX);
     t->settings.depth = 300;
@@ -233,10 +235,47 @@ Test(axigen_session, answers_before_a_close_count)
     talk_end(&t);
 }
 
+/* Answers one, and closes while the client still sends. */
+static void answer_one(struct axigen_peer *p, void *ctx)
+{
+    atomic_bool *over = ctx;
+
+    if (!axigen_peer_login(p))
+        return;
+    axigen_peer_hear(p);
+    axigen_peer_say(p, "+OK: one\r\n<#> ");
+    axigen_peer_hang_up(p);
+    *over = true;
+    axigen_peer_wait_for_close(p);
+}
+
+Test(axigen_session, answers_before_a_failed_write_count)
+{
+    atomic_bool over = false;
+    struct talk *t = talk_open(answer_one, &over);
+    struct wire_command c = {0};
+    char *value = mem_alloc(WIRE_VALUE_MAX);
+
+    memset(value, 'v', WIRE_VALUE_MAX);
+    wire_words(&c, "SET homeAddress");
+    wire_value(&c, slice_make(value, WIRE_VALUE_MAX));
+    cr_assert_eq(wire_end(&c, &t->e), 0);
+    for (int i = 0; i < 3; i++) { /* each is long enough to be sent at once */
+        cr_assert_eq(axigen_session_send(t->session, &c, NULL, NULL, &t->e), 0, "%s", t->e.text);
+        while (!over)
+            poll(NULL, 0, 1);
+    }
+    cr_assert_str_eq(talk_receive(t).text, "one");
+    talk_expect_no_answer(t, AXIGEN_CLOSED, "closed");
+    wire_command_free(&c);
+    free(value);
+    talk_end(&t);
+}
+
 /* Ten commands, answered at once: one wait. */
 static void answer_ten(struct axigen_peer *p, void *ctx)
 {
-    struct buf answers = { 0 };
+    struct buf answers = {0};
 
     (void)ctx;
     if (!axigen_peer_login(p))
@@ -282,7 +321,8 @@ static void serve_data(struct axigen_peer *p, void *ctx)
         else if (strcmp(line, "SET torn") == 0)
             axigen_peer_say(p, "\r\nmore of it\"\r\n\r\n+OK: listed\r\n<#> ");
         else
-            axigen_peer_say(p, strncmp(line, "LIST", 4) == 0 ? "-ERR: no such list\r\n<#> " : "by the way\r\n+OK: done\r\n<#> ");
+            axigen_peer_say(p, strncmp(line, "LIST", 4) == 0 ? "-ERR: no such list\r\n<#> "
+                                                             : "by the way\r\n+OK: done\r\n<#> ");
     }
 }
 
@@ -304,7 +344,7 @@ Test(axigen_session, data)
 Test(axigen_session, data_goes_alone)
 {
     struct talk *t = talk_open(serve_data, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_answer a;
 
     wire_words(&c, "LIST Domains");
@@ -352,7 +392,7 @@ static void echo(struct axigen_peer *p, void *ctx)
 Test(axigen_session, secrets_are_blanked_in_what_comes_back)
 {
     struct talk *t = talk_open(echo, NULL);
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_answer a;
 
     for (int i = 0; i < 2; i++) {
@@ -364,7 +404,8 @@ Test(axigen_session, secrets_are_blanked_in_what_comes_back)
     }
     a = talk_receive(t);
     cr_assert_str_eq(a.text, "can't do: ADD Account name x password ***");
-    talk_expect_no_answer(t, AXIGEN_PROTOCOL, "after \"ADD Account name x password ***\" in <#>: another prompt: \"-ERR: *** is weak");
+    talk_expect_no_answer(t, AXIGEN_PROTOCOL,
+                          "after \"ADD Account name x password ***\" in <#>: another prompt: \"-ERR: *** is weak");
     wire_command_free(&c);
     talk_end(&t);
 }
@@ -372,11 +413,12 @@ Test(axigen_session, secrets_are_blanked_in_what_comes_back)
 Test(axigen_session, transcript)
 {
     struct talk *t = talk_open(serve_contexts, NULL);
-    struct buf b = { 0 };
+    struct buf b = {0};
 
     axigen_session_transcript(t->session, &b);
-    cr_assert_str_eq(buf_str(&b), "< (19 bytes of data)  <login>\n> SET CONSOLE-CODES off\n< +OK: command successful <login>\n"
-                                  "> USER admin\n<  <password>\n> ***\n< +OK: login successful <#>\n");
+    cr_assert_str_eq(buf_str(&b),
+                     "< (19 bytes of data)  <login>\n> SET CONSOLE-CODES off\n< +OK: command successful <login>\n"
+                     "> USER admin\n<  <password>\n> ***\n< +OK: login successful <#>\n");
     for (int i = 0; i < 100; i++) {
         talk_send(t, "SET firstName z", NULL);
         talk_receive(t);
@@ -390,10 +432,14 @@ Test(axigen_session, transcript)
 
 /* ---- Stop ---- */
 
+/* The contract of a sink. The wait itself ends in 100 ms, but a loaded machine, sanitizers and giving back the system's
+ * certificates add to it. */
+#define STOP_MS 1000
+
 struct quiet {
     bool logs_in;
-    bool hears;                   /* waits for some bytes first */
-    atomic_bool reached;          /* the client can only wait now */
+    bool hears;          /* waits for some bytes first */
+    atomic_bool reached; /* the client can only wait now */
     atomic_bool *stop;
     int64_t stopped_ms;
 };
@@ -423,7 +469,7 @@ static void *stop_when_reached(void *arg)
 
 Test(axigen_session, stop_ends_a_wait_for_an_answer)
 {
-    struct quiet q = { .logs_in = true };
+    struct quiet q = {.logs_in = true};
     struct talk *t = talk_open(say_nothing, &q);
     pthread_t thread;
 
@@ -432,13 +478,13 @@ Test(axigen_session, stop_ends_a_wait_for_an_answer)
     pthread_create(&thread, NULL, stop_when_reached, &q);
     talk_expect_no_answer(t, AXIGEN_STOPPED, "stopped");
     pthread_join(thread, NULL);
-    cr_assert_lt(clock_mono_ms() - q.stopped_ms, 200);
+    cr_assert_lt(clock_mono_ms() - q.stopped_ms, STOP_MS);
     talk_end(&t);
 }
 
 static void expect_stop_while_opening(bool tls)
 {
-    struct quiet q = { .hears = tls };
+    struct quiet q = {.hears = tls};
     struct talk *t = talk_start(say_nothing, &q, NULL);
     pthread_t thread;
 
@@ -447,7 +493,7 @@ static void expect_stop_while_opening(bool tls)
     pthread_create(&thread, NULL, stop_when_reached, &q);
     talk_expect_not_open(t, AXIGEN_STOPPED, "stopped");
     pthread_join(thread, NULL);
-    cr_assert_lt(clock_mono_ms() - q.stopped_ms, 200);
+    cr_assert_lt(clock_mono_ms() - q.stopped_ms, STOP_MS);
     talk_end(&t);
 }
 

@@ -17,20 +17,21 @@ struct say {
 };
 
 static const struct say surprises[] = {
-    { "other prompt", "+OK: done\r\n<domain-account#> ", false, AXIGEN_PROTOCOL, "another prompt: \"+OK: done <domain-account#>\"" },
-    { "prompt of OK after a refusal", "-ERR: no\r\n<domain#> ", false, AXIGEN_PROTOCOL, "where <#> was expected" },
-    { "logged out", "-ERR: no\r\n<login> ", false, AXIGEN_PROTOCOL, "another prompt" },
-    { "prompt stays after OK", "+OK: done\r\n<#> ", false, AXIGEN_PROTOCOL, "where <domain#> was expected" },
-    { "two answers", "+OK\r\n<domain#> +OK: x\r\n<domain#> ", false, AXIGEN_PROTOCOL, "more than the answer" },
-    { "garbage behind", "+OK\r\n<domain#> \r\n", false, AXIGEN_PROTOCOL, "more than the answer" },
-    { "garbage and a close", "\x01\x02 what?\r\n", true, AXIGEN_CLOSED, "what came: \"?? what?" },
-    { "half an answer and a close", "+OK: do", true, AXIGEN_CLOSED, "what came: \"+OK: do\"" },
-    { "no prompt and a close", "+OK: done\r\n", true, AXIGEN_CLOSED, "+OK: done" },
-    { "close", "", true, AXIGEN_CLOSED, "after \"UPDATE Domain name x\" in <#>: the server closed" },
-    { "silence", "", false, AXIGEN_TIMEOUT, "after \"UPDATE Domain name x\" in <#>: no progress" },
-    { "no prompt", "+OK: done\r\n", false, AXIGEN_TIMEOUT, "what came: \"+OK: done" },
-    { "half a prompt", "+OK: done\r\n<domain", false, AXIGEN_TIMEOUT, "<domain" },
-    { "no status line", "<domain#> ", false, AXIGEN_TIMEOUT, "<domain#>" },
+    {"other prompt", "+OK: done\r\n<domain-account#> ", false, AXIGEN_PROTOCOL,
+     "another prompt: \"+OK: done <domain-account#>\""},
+    {"prompt of OK after a refusal", "-ERR: no\r\n<domain#> ", false, AXIGEN_PROTOCOL, "where <#> was expected"},
+    {"logged out", "-ERR: no\r\n<login> ", false, AXIGEN_PROTOCOL, "another prompt"},
+    {"prompt stays after OK", "+OK: done\r\n<#> ", false, AXIGEN_PROTOCOL, "where <domain#> was expected"},
+    {"two answers", "+OK\r\n<domain#> +OK: x\r\n<domain#> ", false, AXIGEN_PROTOCOL, "more than the answer"},
+    {"garbage behind", "+OK\r\n<domain#> \r\n", false, AXIGEN_PROTOCOL, "more than the answer"},
+    {"garbage and a close", "\x01\x02 what?\r\n", true, AXIGEN_CLOSED, "what came: \"?? what?"},
+    {"half an answer and a close", "+OK: do", true, AXIGEN_CLOSED, "what came: \"+OK: do\""},
+    {"no prompt and a close", "+OK: done\r\n", true, AXIGEN_CLOSED, "+OK: done"},
+    {"close", "", true, AXIGEN_CLOSED, "after \"UPDATE Domain name x\" in <#>: the server closed"},
+    {"silence", "", false, AXIGEN_TIMEOUT, "after \"UPDATE Domain name x\" in <#>: no progress"},
+    {"no prompt", "+OK: done\r\n", false, AXIGEN_TIMEOUT, "what came: \"+OK: done"},
+    {"half a prompt", "+OK: done\r\n<domain", false, AXIGEN_TIMEOUT, "<domain"},
+    {"no status line", "<domain#> ", false, AXIGEN_TIMEOUT, "<domain#>"},
 };
 
 static void say_it(struct axigen_peer *p, void *ctx)
@@ -113,8 +114,8 @@ Test(axigen_surprise, an_answer_without_end)
 /* ---- While nothing is asked ---- */
 
 struct later {
-    const char *text;         /* NULL: closes */
-    atomic_bool logged_in;    /* the client knows */
+    const char *text;      /* NULL: closes */
+    atomic_bool logged_in; /* the client knows */
     atomic_bool said;
 };
 
@@ -141,7 +142,7 @@ static void say_later(struct axigen_peer *p, void *ctx)
 /* What was not sent is told as not sent. */
 static void expect_idle_surprise(const char *text, enum axigen_failure why, const char *words)
 {
-    struct later later = { .text = text };
+    struct later later = {.text = text};
     struct talk *t = talk_open(say_later, &later);
     struct axigen_cursors before = axigen_session_cursors(t->session), c;
 
@@ -167,37 +168,40 @@ Test(axigen_surprise, between_commands)
 /* ---- Login ---- */
 
 struct login {
-    const char *says[4];      /* in place of banner, answers to SET, USER, password; NULL: the right one */
+    const char *says[4]; /* in place of banner, answers to SET, USER, password; NULL: the right one */
     bool close;
     enum axigen_failure why;
     const char *words;
 };
 
 static const struct login logins[] = {
-    { { NULL, NULL, NULL, "-ERR: authentication failed\r\n<login> " }, false, AXIGEN_LOGIN_REFUSED,
-      "login refused: authentication failed" },
-    { { NULL, NULL, NULL, "-ERR: too many attempts\r\n" }, true, AXIGEN_LOGIN_REFUSED, "login refused: too many attempts" },
-    { { NULL, NULL, NULL, "-ERR: not s3cret word\r\n<login> " }, false, AXIGEN_LOGIN_REFUSED, "login refused: not ***" },
-    { { NULL, NULL, "-ERR: no such user\r\n<login> " }, false, AXIGEN_LOGIN_REFUSED, "login refused: no such user" },
-    { { NULL, NULL, "-ERR: no more\r\n" }, true, AXIGEN_LOGIN_REFUSED, "login refused: no more" },
-    { { NULL, NULL, NULL, "+OK: hello\r\n<login> " }, false, AXIGEN_PROTOCOL, "another prompt" },
-    { { NULL, NULL, NULL, "+OK: hello\r\n<domain#> " }, false, AXIGEN_PROTOCOL, "another prompt" },
-    { { NULL, NULL, NULL, "s3cret word\r\n" }, true, AXIGEN_CLOSED, "what came: \"***" },
-    { { NULL, NULL, NULL, "" }, true, AXIGEN_CLOSED, "after \"***\" in <password>" },
-    { { NULL, NULL, "+OK\r\n<#> " }, false, AXIGEN_PROTOCOL, "another prompt" },
-    { { NULL, NULL, "" }, true, AXIGEN_CLOSED, "after \"USER admin\" in <login>" },
-    { { NULL, "+OK\r\n<#> " }, false, AXIGEN_PROTOCOL, "another prompt" },
-    { { NULL, "-ERR: go away\r\n" }, true, AXIGEN_PROTOCOL, "go away" },
-    { { "<#> " }, false, AXIGEN_PROTOCOL, "where <login> was expected" },
-    { { "220 mail ESMTP\r\n" }, true, AXIGEN_CLOSED, "220 mail ESMTP" },
-    { { "220 mail ESMTP\r\n" }, false, AXIGEN_TIMEOUT, "is this the CLI's port" },
-    { { "" }, false, AXIGEN_TIMEOUT, "is this the CLI's port" },
-    { { "" }, true, AXIGEN_CLOSED, "closed" },
+    {{NULL, NULL, NULL, "-ERR: authentication failed\r\n<login> "},
+     false,
+     AXIGEN_LOGIN_REFUSED,
+     "login refused: authentication failed"},
+    {{NULL, NULL, NULL, "-ERR: too many attempts\r\n"}, true, AXIGEN_LOGIN_REFUSED, "login refused: too many attempts"},
+    {{NULL, NULL, NULL, "-ERR: not s3cret word\r\n<login> "}, false, AXIGEN_LOGIN_REFUSED, "login refused: not ***"},
+    {{NULL, NULL, "-ERR: no such user\r\n<login> "}, false, AXIGEN_LOGIN_REFUSED, "login refused: no such user"},
+    {{NULL, NULL, "-ERR: no more\r\n"}, true, AXIGEN_LOGIN_REFUSED, "login refused: no more"},
+    {{NULL, NULL, NULL, "+OK: hello\r\n<login> "}, false, AXIGEN_PROTOCOL, "another prompt"},
+    {{NULL, NULL, NULL, "+OK: hello\r\n<domain#> "}, false, AXIGEN_PROTOCOL, "another prompt"},
+    {{NULL, NULL, NULL, "s3cret word\r\n"}, true, AXIGEN_CLOSED, "what came: \"***"},
+    {{NULL, NULL, NULL, ""}, true, AXIGEN_CLOSED, "after \"***\" in <password>"},
+    {{NULL, NULL, "+OK\r\n<#> "}, false, AXIGEN_PROTOCOL, "another prompt"},
+    {{NULL, NULL, ""}, true, AXIGEN_CLOSED, "after \"USER admin\" in <login>"},
+    {{NULL, "+OK\r\n<#> "}, false, AXIGEN_PROTOCOL, "another prompt"},
+    {{NULL, "-ERR: go away\r\n"}, true, AXIGEN_PROTOCOL, "go away"},
+    {{"<#> "}, false, AXIGEN_PROTOCOL, "where <login> was expected"},
+    {{"220 mail ESMTP\r\n"}, true, AXIGEN_CLOSED, "220 mail ESMTP"},
+    {{"220 mail ESMTP\r\n"}, false, AXIGEN_TIMEOUT, "is this the CLI's port"},
+    {{""}, false, AXIGEN_TIMEOUT, "is this the CLI's port"},
+    {{""}, true, AXIGEN_CLOSED, "closed"},
 };
 
 static void login_otherwise(struct axigen_peer *p, void *ctx)
 {
-    static const char *const right[] = { "Welcome\r\n<login> ", "+OK: done\r\n<login> ", "<password> ", "+OK: hello\r\n<#> " };
+    static const char *const right[] = {"Welcome\r\n<login> ", "+OK: done\r\n<login> ", "<password> ",
+                                        "+OK: hello\r\n<#> "};
     const struct login *login = ctx;
 
     for (int i = 0; i < 4; i++) {
@@ -223,7 +227,7 @@ Test(axigen_surprise, logins)
 
 Test(axigen_surprise, password_that_cannot_be_sent)
 {
-    struct login right = { { NULL }, false, 0, NULL };
+    struct login right = {{NULL}, false, 0, NULL};
     struct talk *t = talk_start(login_otherwise, &right, NULL);
 
     t->settings.password = slice_of("a\nREMOVE Account name x");
@@ -237,7 +241,7 @@ Test(axigen_surprise, password_that_cannot_be_sent)
 
 Test(axigen_surprise, nobody_there)
 {
-    struct talk *t = talk_open(say_later, &(struct later){ .text = "", .logged_in = true });
+    struct talk *t = talk_open(say_later, &(struct later){.text = "", .logged_in = true});
 
     axigen_session_close(t->session);
     axigen_peer_join(t->peer);

@@ -19,7 +19,7 @@ struct talk *talk_start(axigen_script *script, void *ctx, const char *cert)
     t->peer = axigen_peer_start(script, ctx, cert ? pem : NULL, key);
     t->session = axigen_session_new("corp/mail", &t->stop);
     t->settings = (struct axigen_session_settings){
-        .conn = { .host = "127.0.0.1", .port = axigen_peer_port(t->peer), .tls = cert != NULL, .timeout_s = 20 },
+        .conn = {.host = "127.0.0.1", .port = axigen_peer_port(t->peer), .tls = cert != NULL, .timeout_s = 20},
         .user = "admin",
         .password = slice_of(PASSWORD),
         .depth = 64,
@@ -47,7 +47,7 @@ void talk_end(struct talk **t)
 
 static void make(struct wire_command *c, const char *words)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
     wire_words(c, words);
     cr_assert_eq(wire_end(c, &e), 0, "%s", e.text);
@@ -55,7 +55,7 @@ static void make(struct wire_command *c, const char *words)
 
 void talk_send(struct talk *t, const char *words, const char *leads_to)
 {
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
 
     make(&c, words);
     cr_assert_eq(axigen_session_send(t->session, &c, leads_to, NULL, &t->e), 0, "%s", t->e.text);
@@ -72,7 +72,7 @@ struct axigen_answer talk_receive(struct talk *t)
 
 struct axigen_answer talk_ask(struct talk *t, const char *words)
 {
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     struct axigen_answer a;
 
     make(&c, words);
@@ -83,7 +83,7 @@ struct axigen_answer talk_ask(struct talk *t, const char *words)
 
 void talk_expect_over(struct talk *t, enum axigen_failure why, const char *words)
 {
-    struct buf b = { 0 };
+    struct buf b = {0};
 
     cr_assert_eq(axigen_session_failure(t->session), why, "%d: %s", axigen_session_failure(t->session), t->e.text);
     cr_assert_not(axigen_session_is_open(t->session));

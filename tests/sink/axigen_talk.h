@@ -27,7 +27,8 @@ void talk_send(struct talk *t, const char *words, const char *leads_to);
 struct axigen_answer talk_receive(struct talk *t);
 /* Ask must be answered. */
 struct axigen_answer talk_ask(struct talk *t, const char *words);
-/* The session must be over, for this reason, with an error that has these words (NULL: any), and no secret told anywhere. */
+/* The session must be over, for this reason, with an error that has these words (NULL: any), and no secret told
+ * anywhere. */
 void talk_expect_over(struct talk *t, enum axigen_failure why, const char *words);
 /* The same, when the next answer is waited for. */
 void talk_expect_no_answer(struct talk *t, enum axigen_failure why, const char *words);

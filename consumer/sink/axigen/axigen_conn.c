@@ -17,9 +17,9 @@
 #include "clock.h"
 #include "mem.h"
 
-#define STOP_EVERY_MS 100        /* how often a wait looks at *stop */
+#define STOP_EVERY_MS 100 /* how often a wait looks at *stop */
 #define READ_BYTES 65536u
-#define READ_ROUNDS 8            /* of READ_BYTES in one call, so that a flood comes back to who knows the limits */
+#define READ_ROUNDS 8 /* of READ_BYTES in one call, so that a flood comes back to who knows the limits */
 
 /* A dead peer is noticed after about a minute without traffic, as on the directory's side. */
 #define KEEPALIVE_IDLE_S 30
@@ -28,7 +28,7 @@
 
 struct axigen_conn {
     int fd;
-    struct axigen_tls *tls;      /* NULL: plain */
+    struct axigen_tls *tls; /* NULL: plain */
     const atomic_bool *stop;
     int64_t timeout_ms;
 };
@@ -51,7 +51,7 @@ static int fail_errno(struct err *e, enum axigen_failure *why, enum axigen_failu
 static int wait_for(struct axigen_conn *c, short events, int64_t until_ms, const char *doing, struct err *e,
                     enum axigen_failure *why)
 {
-    struct pollfd fd = { .fd = c->fd, .events = events };
+    struct pollfd fd = {.fd = c->fd, .events = events};
 
     for (;;) {
         int64_t left = until_ms - clock_mono_ms();
@@ -93,7 +93,8 @@ static bool not_now(int code)
 }
 
 /* A piece: how many bytes were moved; 0: not now, *events says what to wait for; -1. */
-static ssize_t send_some(struct axigen_conn *c, struct slice bytes, short *events, struct err *e, enum axigen_failure *why)
+static ssize_t send_some(struct axigen_conn *c, struct slice bytes, short *events, struct err *e,
+                         enum axigen_failure *why)
 {
     ssize_t n;
 
@@ -106,7 +107,8 @@ static ssize_t send_some(struct axigen_conn *c, struct slice bytes, short *event
     return closed(n, errno, e, why);
 }
 
-static ssize_t receive_some(struct axigen_conn *c, struct buf *in, short *events, struct err *e, enum axigen_failure *why)
+static ssize_t receive_some(struct axigen_conn *c, struct buf *in, short *events, struct err *e,
+                            enum axigen_failure *why)
 {
     char *to = buf_room(in, READ_BYTES);
     ssize_t n;
@@ -126,7 +128,8 @@ static ssize_t receive_some(struct axigen_conn *c, struct buf *in, short *events
     return n;
 }
 
-/* All that is there, to a bound. 1: something came; 0: nothing; -1, where what came before the failure is kept, and told first. */
+/* All that is there, to a bound. 1: something came; 0: nothing; -1, where what came before the failure is kept, and
+ * told first. */
 static int receive_all(struct axigen_conn *c, struct buf *in, short *events, struct err *e, enum axigen_failure *why)
 {
     size_t before = in->len;
@@ -162,7 +165,8 @@ int axigen_conn_read(struct axigen_conn *c, struct buf *in, int64_t until_ms, st
     }
 }
 
-int axigen_conn_write(struct axigen_conn *c, struct slice bytes, struct buf *in, struct err *e, enum axigen_failure *why)
+int axigen_conn_write(struct axigen_conn *c, struct slice bytes, struct buf *in, struct err *e,
+                      enum axigen_failure *why)
 {
     int64_t until_ms = deadline(c);
 
@@ -191,11 +195,11 @@ static void set_options(int fd)
     const struct {
         int level, name, value;
     } options[] = {
-        { SOL_SOCKET, SO_KEEPALIVE, 1 },
-        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
-        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S },
-        { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
-        { IPPROTO_TCP, TCP_NODELAY, 1 },
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
     };
 
     /* None of them is needed to be right; a kernel without one is no reason not to deliver. */
@@ -247,7 +251,7 @@ static int connect_any(struct axigen_conn *c, const struct addrinfo *first, stru
 static int look_up_and_connect(struct axigen_conn *c, const struct axigen_conn_settings *settings, struct err *e,
                                enum axigen_failure *why)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char port[8];
     int rc;
@@ -280,13 +284,13 @@ static int shake_hands(struct axigen_conn *c, const struct axigen_conn_settings 
     }
 }
 
-struct axigen_conn *axigen_conn_open(const struct axigen_conn_settings *settings, const atomic_bool *stop, struct err *e,
-                                     enum axigen_failure *why)
+struct axigen_conn *axigen_conn_open(const struct axigen_conn_settings *settings, const atomic_bool *stop,
+                                     struct err *e, enum axigen_failure *why)
 {
     struct axigen_conn *c = mem_alloc(sizeof(*c));
 
     *why = AXIGEN_FINE;
-    *c = (struct axigen_conn){ .fd = -1, .stop = stop, .timeout_ms = (int64_t)settings->timeout_s * 1000 };
+    *c = (struct axigen_conn){.fd = -1, .stop = stop, .timeout_ms = (int64_t)settings->timeout_s * 1000};
     if (look_up_and_connect(c, settings, e, why) == 0 && (!settings->tls || shake_hands(c, settings, e, why) == 0))
         return c;
     axigen_conn_close(&c);

@@ -8,8 +8,9 @@
 #include "log.h"
 #include "text.h"
 
-#define CAME_MAX 300u             /* of what came, in an error */
-#define DATA_PATIENCE 10          /* timeouts that a whole answer with data may take, while some of it comes in each */
+#define CAME_MAX 300u    /* of what came, in an error */
+#define SHOW_FROM 65536u /* bytes that are looked at for it */
+#define DATA_PATIENCE 10 /* timeouts that a whole answer with data may take, while some of it comes in each */
 
 static struct unanswered *slot(const struct axigen_session *s, uint64_t number)
 {
@@ -41,13 +42,14 @@ void exchange_hang_up(struct axigen_session *s, enum axigen_failure why)
 /* raw as a line for people, with no secret of a command that is under way. */
 static char *show(const struct axigen_session *s, struct slice raw, char *out, size_t size)
 {
-    /* More than is shown, so that a secret that is cut off here is not shown at all. */
-    size_t limit = 2 * WIRE_VALUE_MAX;
-    struct buf text = { 0 };
+    struct buf text = {0};
+    size_t n = raw.len > SHOW_FROM ? SHOW_FROM : raw.len;
 
-    wire_add_wiped(&text, raw.len > limit ? slice_make(raw.p, limit) : raw);
-    for (uint64_t n = s->received + 1; n <= s->queued; n++)
-        wire_blank(&text, buf_slice(&slot(s, n)->secret));
+    wire_add_wiped(&text, slice_make(raw.p, n));
+    for (uint64_t i = s->received + 1; i <= s->queued; i++)
+        wire_blank(&text, buf_slice(&slot(s, i)->secret));
+    if (n < raw.len) /* a secret may have been cut in two there */
+        text.len -= text.len > 2 * WIRE_SECRET_MAX ? 2 * WIRE_SECRET_MAX : text.len;
     wire_scrub(buf_slice(&text), out, size);
     wire_free_wiped(&text);
     return out;
@@ -128,15 +130,15 @@ int exchange_flush(struct axigen_session *s, struct err *e)
 /* ---- Waiting for an answer ---- */
 
 struct patience {
-    int64_t next_ms;       /* until when the next bytes must be here */
-    int64_t end_ms;        /* until when the whole answer must be */
+    int64_t next_ms; /* until when the next bytes must be here */
+    int64_t end_ms;  /* until when the whole answer must be */
 };
 
 static struct patience patience(const struct axigen_session *s, enum wire_until until)
 {
     int64_t now = clock_mono_ms();
 
-    return (struct patience){ now + s->timeout_ms, now + s->timeout_ms * (until == WIRE_DATA ? DATA_PATIENCE : 1) };
+    return (struct patience){now + s->timeout_ms, now + s->timeout_ms * (until == WIRE_DATA ? DATA_PATIENCE : 1)};
 }
 
 static int read_more(struct axigen_session *s, struct patience *p, enum wire_until until, struct err *e,
@@ -191,8 +193,9 @@ static int wait_answer(struct axigen_session *s, enum wire_until until, struct w
 
 /* ---- Judging an answer ---- */
 
-/* What looked like the end of data may have been part of it. What was left of the data then passes for the beginning of the
- * next command's answer, and shows by lines there. Elsewhere they are let pass: some servers say more than others. */
+/* What looked like the end of data may have been part of it. What was left of the data then passes for the beginning of
+ * the next command's answer, and shows by lines there. Elsewhere they are let pass: some servers say more than others.
+ */
 static bool has_stray_lines(const struct axigen_session *s, struct slice data)
 {
     struct slice line;

@@ -25,7 +25,9 @@ static int expect_login(struct axigen_session *s, struct err *e)
     struct wire_answer a;
 
     if (exchange_receive(s, WIRE_PROMPT, &a, e) < 0)
-        return s->failure == AXIGEN_TIMEOUT ? err_add(e, "no <login> came: is this the CLI's port, and does it want TLS?") : -1;
+        return s->failure == AXIGEN_TIMEOUT
+                   ? err_add(e, "no <login> came: is this the CLI's port, and does it want TLS?")
+                   : -1;
     s->context = WIRE_LOGIN;
     return exchange_check(s, WIRE_PROMPT, &a, WIRE_LOGIN, e);
 }
@@ -52,7 +54,8 @@ static int say_user(struct axigen_session *s, struct wire_command *c, const char
     struct wire_answer a;
 
     wire_words(c, "USER");
-    /* Bare, as everybody types it, if that is the same: whether the login's own parser knows quotes is not told anywhere. */
+    /* Bare, as everybody types it, if that is the same: whether the login's own parser knows quotes is not told
+     * anywhere. */
     if (is_plain(user))
         wire_token(c, slice_of(user));
     else
@@ -84,7 +87,7 @@ static int say_password(struct axigen_session *s, struct wire_command *c, struct
 
 int exchange_login(struct axigen_session *s, const struct axigen_session_settings *settings, struct err *e)
 {
-    struct wire_command c = { 0 };
+    struct wire_command c = {0};
     int rc;
 
     s->logging_in = true;

@@ -6,7 +6,7 @@
 
 #include "mem.h"
 
-#define FLUSH_BYTES 32768u   /* more queued bytes are not kept for the next wait */
+#define FLUSH_BYTES 32768u /* more queued bytes are not kept for the next wait */
 
 /* ---- Life ---- */
 
@@ -85,8 +85,7 @@ static int next_answer(struct axigen_session *s, enum wire_until until, struct a
     if (exchange_check(s, until, &a, expected, e) < 0)
         return -1;
     *out = (struct axigen_answer){
-        .number = s->received + 1, .ok = a.status == WIRE_OK, .ran_in = s->context, .data = a.data
-    };
+        .number = s->received + 1, .ok = a.status == WIRE_OK, .ran_in = s->context, .data = a.data};
     memcpy(out->text, a.text, sizeof(out->text));
     exchange_answered(s, expected, until);
     return 0;
@@ -113,7 +112,8 @@ int axigen_session_receive(struct axigen_session *s, struct axigen_answer *a, st
     return next_answer(s, WIRE_STATUS, a, e);
 }
 
-int axigen_session_ask(struct axigen_session *s, const struct wire_command *command, struct axigen_answer *a, struct err *e)
+int axigen_session_ask(struct axigen_session *s, const struct wire_command *command, struct axigen_answer *a,
+                       struct err *e)
 {
     if (!command->ended || s->conn == NULL || s->queued != s->received)
         return not_now(e, !command->ended ? "the command is not complete"
@@ -148,7 +148,7 @@ unsigned axigen_session_room(const struct axigen_session *s)
 
 struct axigen_cursors axigen_session_cursors(const struct axigen_session *s)
 {
-    return (struct axigen_cursors){ s->queued, s->sent, s->received };
+    return (struct axigen_cursors){s->queued, s->sent, s->received};
 }
 
 struct axigen_counters axigen_session_counters(const struct axigen_session *s)

@@ -15,8 +15,8 @@
 struct axigen_tls {
     SSL_CTX *ctx;
     SSL *ssl;
-    bool done;            /* handshake */
-    bool broken;          /* after SSL_ERROR_SSL and SSL_ERROR_SYSCALL no shutdown may be sent */
+    bool done;   /* handshake */
+    bool broken; /* after SSL_ERROR_SSL and SSL_ERROR_SYSCALL no shutdown may be sent */
 };
 
 /* The oldest error of OpenSSL's queue: the cause, where there are several. */
@@ -81,7 +81,8 @@ static SSL_CTX *make_context(const char *ca_file, struct err *e, enum axigen_fai
     return NULL;
 }
 
-struct axigen_tls *axigen_tls_new(int fd, const char *host, const char *ca_file, struct err *e, enum axigen_failure *why)
+struct axigen_tls *axigen_tls_new(int fd, const char *host, const char *ca_file, struct err *e,
+                                  enum axigen_failure *why)
 {
     struct axigen_tls *t = mem_alloc(sizeof(*t));
 
@@ -110,7 +111,8 @@ static int fail_tls(struct axigen_tls *t, struct err *e, enum axigen_failure *wh
 
     *why = AXIGEN_TLS;
     if (!t->done && verified != X509_V_OK)
-        return err_set(e, ERR_UNAVAILABLE, "TLS: the server's certificate: %s", X509_verify_cert_error_string(verified));
+        return err_set(e, ERR_UNAVAILABLE, "TLS: the server's certificate: %s",
+                       X509_verify_cert_error_string(verified));
     return err_set(e, ERR_UNAVAILABLE, "TLS: %s", reason(text, sizeof(text)));
 }
 
@@ -163,7 +165,8 @@ int axigen_tls_handshake(struct axigen_tls *t, short *events, struct err *e, enu
     return 1;
 }
 
-ssize_t axigen_tls_read(struct axigen_tls *t, char *to, size_t n, short *events, struct err *e, enum axigen_failure *why)
+ssize_t axigen_tls_read(struct axigen_tls *t, char *to, size_t n, short *events, struct err *e,
+                        enum axigen_failure *why)
 {
     int rc;
 
@@ -173,7 +176,8 @@ ssize_t axigen_tls_read(struct axigen_tls *t, char *to, size_t n, short *events,
     return rc > 0 ? rc : explain(t, rc, events, e, why);
 }
 
-ssize_t axigen_tls_write(struct axigen_tls *t, struct slice bytes, short *events, struct err *e, enum axigen_failure *why)
+ssize_t axigen_tls_write(struct axigen_tls *t, struct slice bytes, short *events, struct err *e,
+                         enum axigen_failure *why)
 {
     int rc;
 

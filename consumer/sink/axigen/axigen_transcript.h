@@ -9,7 +9,7 @@
 
 struct transcript {
     char lines[TRANSCRIPT_LINES][TRANSCRIPT_WIDTH];
-    size_t next;       /* lines added so far; the next goes to next % TRANSCRIPT_LINES */
+    size_t next; /* lines added so far; the next goes to next % TRANSCRIPT_LINES */
 };
 
 /* direction: '>' sent, '<' received. The text is scrubbed and cut. */

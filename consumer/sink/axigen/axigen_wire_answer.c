@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define ESC 0x1B
-#define KEEP_MAX (1u << 20)   /* bytes of memory kept for the next answer */
+#define KEEP_MAX (1u << 20) /* bytes of memory kept for the next answer */
 
 /* ---- Feeding ---- */
 
@@ -17,12 +17,12 @@ static bool in_escape(struct wire_splitter *w, unsigned char c)
         w->escape = WIRE_ESC;
         return true;
     case WIRE_ESC:
-        if (c >= 0x20 && c < 0x30)   /* intermediate bytes of a longer one */
+        if (c >= 0x20 && c < 0x30) /* intermediate bytes of a longer one */
             return true;
         w->escape = c == ESC ? WIRE_ESC : c == '[' ? WIRE_CSI : WIRE_PLAIN;
-        return c == ESC || (c >= 0x20 && c < 0x7F);   /* a line end, say, is not the end of one */
+        return c == ESC || (c >= 0x20 && c < 0x7F); /* a line end, say, is not the end of one */
     case WIRE_CSI:
-        if (c >= 0x20 && c < 0x40)   /* parameters and intermediate bytes */
+        if (c >= 0x20 && c < 0x40) /* parameters and intermediate bytes */
             return true;
         w->escape = c == ESC ? WIRE_ESC : WIRE_PLAIN;
         return c == ESC || (c >= 0x40 && c < 0x7F);
@@ -96,7 +96,8 @@ enum prompt { NO_PROMPT, PART_OF_PROMPT, WHOLE_PROMPT };
 
 static bool is_context(struct slice s)
 {
-    return (s.len && s.p[s.len - 1] == '#') || slice_eq(s, slice_of(WIRE_LOGIN)) || slice_eq(s, slice_of(WIRE_PASSWORD));
+    return (s.len && s.p[s.len - 1] == '#') || slice_eq(s, slice_of(WIRE_LOGIN)) ||
+           slice_eq(s, slice_of(WIRE_PASSWORD));
 }
 
 /* Whether s begins with a prompt, "<context> ", or is the beginning of one. */
@@ -152,7 +153,7 @@ static void take(struct wire_splitter *w, struct slice context, size_t end, stru
 {
     size_t status = last_status(w);
 
-    *a = (struct wire_answer){ 0 };
+    *a = (struct wire_answer){0};
     if (status != WIRE_NO_LINE) {
         a->status = status_of(part(w, status, w->line));
         set_text(a, part(w, status, w->line));
@@ -196,7 +197,7 @@ static bool next_line(struct wire_splitter *w)
 
 enum wire_next wire_take(struct wire_splitter *w, enum wire_until until, struct wire_answer *a)
 {
-    struct slice context = { "", 0 };
+    struct slice context = {"", 0};
     size_t begin;
 
     do {
@@ -234,5 +235,5 @@ struct slice wire_left(const struct wire_splitter *w)
 void wire_splitter_free(struct wire_splitter *w)
 {
     buf_free(&w->in);
-    *w = (struct wire_splitter){ 0 };
+    *w = (struct wire_splitter){0};
 }

@@ -12,7 +12,7 @@
 /* realloc() may leave the old bytes behind in memory that was given back, where a later core dump finds them. */
 static void grow_wiped(struct buf *b, size_t n)
 {
-    struct buf bigger = { 0 };
+    struct buf bigger = {0};
 
     if (b->cap - b->len >= n)
         return;
@@ -159,7 +159,7 @@ static void quote(struct buf *out, struct slice value)
 
 void wire_value(struct wire_command *c, struct slice value)
 {
-    struct buf quoted = { 0 };
+    struct buf quoted = {0};
 
     if (!check_value(c, value))
         return;
@@ -173,6 +173,10 @@ static bool take_secret(struct wire_command *c, struct slice value)
 {
     if (!check_value(c, value))
         return false;
+    if (value.len > WIRE_SECRET_MAX) {
+        refuse(c, ERR_DATA, "a secret that is too long");
+        return false;
+    }
     if (c->secret.len > 0) {
         refuse(c, ERR_INTERNAL, "two secrets in one command");
         return false;
@@ -183,7 +187,7 @@ static bool take_secret(struct wire_command *c, struct slice value)
 
 void wire_secret(struct wire_command *c, struct slice value)
 {
-    struct buf quoted = { 0 };
+    struct buf quoted = {0};
 
     if (!take_secret(c, value))
         return;
@@ -222,12 +226,13 @@ void wire_number(struct wire_command *c, uint64_t n)
 
 void wire_list(struct wire_command *c, const struct slice *items, size_t n)
 {
-    struct buf list = { 0 };
+    struct buf list = {0};
 
     buf_puts(&list, "(");
     for (size_t i = 0; i < n; i++) {
         if (!is_token(items[i]))
-            refuse(c, ERR_DATA, "an item of a list with other characters than letters, digits, - and _, or an empty one");
+            refuse(c, ERR_DATA,
+                   "an item of a list with other characters than letters, digits, - and _, or an empty one");
         if (i > 0)
             buf_puts(&list, " ");
         buf_add_slice(&list, items[i]);
@@ -269,7 +274,7 @@ void wire_command_free(struct wire_command *c)
     wire_free_wiped(&c->text);
     wire_free_wiped(&c->secret);
     buf_free(&c->shown);
-    *c = (struct wire_command){ 0 };
+    *c = (struct wire_command){0};
 }
 
 /* ---- Text for people ---- */
@@ -290,7 +295,7 @@ static void blank_bytes(struct buf *text, struct slice secret)
 
 void wire_blank(struct buf *text, struct slice secret)
 {
-    struct buf quoted = { 0 };
+    struct buf quoted = {0};
 
     if (secret.len < 3 || text->len == 0)
         return;

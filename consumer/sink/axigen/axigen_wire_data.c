@@ -107,7 +107,7 @@ bool wire_attr_next(struct slice *rest, struct arena *a, struct wire_attr *attr)
             all = after(from, (size_t)(value.p - from.p));
             attr->name = name;
             n = read_value(all, value, a, attr);
-            if (n > value.len) {   /* it spans lines: go on behind the one it ends in */
+            if (n > value.len) { /* it spans lines: go on behind the one it ends in */
                 *rest = after(all, n);
                 wire_line(rest, &line);
             }
@@ -164,8 +164,8 @@ struct wire_rows wire_table(struct slice data)
 
     while (wire_line(&data, &line))
         if (is_dashes(line))
-            return (struct wire_rows){ data };
-    return (struct wire_rows){ { "", 0 } };
+            return (struct wire_rows){data};
+    return (struct wire_rows){{"", 0}};
 }
 
 /* A title is a sentence, "The aliases of account x:"; an address or alias has no blanks. */
@@ -183,10 +183,10 @@ struct wire_rows wire_names(struct slice data)
     while (wire_line(&rest, &line)) {
         line = trim(line);
         if (line.len > 0)
-            return (struct wire_rows){ framed || looks_like_title(line) ? rest : data };
+            return (struct wire_rows){framed || looks_like_title(line) ? rest : data};
         framed = true;
     }
-    return (struct wire_rows){ { "", 0 } };
+    return (struct wire_rows){{"", 0}};
 }
 
 bool wire_row_next(struct wire_rows *rows, struct slice *row)
