@@ -10,9 +10,7 @@ static size_t place_of(const json_t *array, const char *name)
     json_t *item;
     size_t i;
 
-    json_array_foreach (array, i, item)
-        if (strcasecmp(json_string_value(item), name) == 0)
-            return i;
+    json_array_foreach(array, i, item) if (strcasecmp(json_string_value(item), name) == 0) return i;
     return json_array_size(array);
 }
 
@@ -183,7 +181,6 @@ void cmd_list_addresses(struct session *s, const struct words *w, size_t first)
     if (!expect(s, w, first, 0))
         return;
     list_open(s, "The list of addresses", NULL);
-    json_object_foreach (addresses, key, address)
-        say(s, "%s", json_string_value(address));
+    json_object_foreach(addresses, key, address) say(s, "%s", json_string_value(address));
     list_close(s, json_object_size(addresses));
 }

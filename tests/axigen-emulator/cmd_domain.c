@@ -13,7 +13,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Names of all objects of a kind as this connection sees them, sorted by key; *n_r of them. The array is the caller's. */
+/* Names of all objects of a kind as this connection sees them, sorted by key; *n_r of them. The array is the caller's.
+ */
 static const char **visible_names(struct session *s, enum kind kind, const char *pattern, size_t *n_r)
 {
     struct frame *f = here(s);
@@ -22,13 +23,10 @@ static const char **visible_names(struct session *s, enum kind kind, const char 
     const char **names = mem_alloc((json_object_size(objects) + json_object_size(over) + 1) * sizeof(*names)), *key;
     size_t n = 0;
 
-    json_object_foreach (objects, key, object)
-        if (!json_object_get(over, key) && glob_match(pattern, key))
-            names[n++] = json_string_value(json_object_get(object, "name"));
-    json_object_foreach (over, key, object)
-        if (json_is_integer(object) && glob_match(pattern, key))
-            names[n++] = json_string_value(json_object_get(
-                overlay_get(f->overlay, &s->emu->state, f->key, kind, key), "name"));
+    json_object_foreach(objects, key, object) if (!json_object_get(over, key) && glob_match(pattern, key)) names[n++] =
+        json_string_value(json_object_get(object, "name"));
+    json_object_foreach(over, key, object) if (json_is_integer(object) && glob_match(pattern, key)) names[n++] =
+        json_string_value(json_object_get(overlay_get(f->overlay, &s->emu->state, f->key, kind, key), "name"));
     qsort(names, n, sizeof(*names), by_name);
     *n_r = n;
     return names;
@@ -79,7 +77,8 @@ static void list_array(struct session *s, const struct words *w, size_t first, c
     if (w->count > first && !expect(s, w, first, 1))
         return;
     list_open(s, title, heading);
-    json_array_foreach (array, i, item) {
+    json_array_foreach(array, i, item)
+    {
         if (!glob_match(pattern, json_string_value(item)))
             continue;
         say(s, "%s", json_string_value(item));
@@ -96,8 +95,8 @@ void cmd_list_classes(struct session *s, const struct words *w, size_t first)
 
 void cmd_list_ghosts(struct session *s, const struct words *w, size_t first)
 {
-    list_array(s, w, first, json_object_get(state_domain(&s->emu->state, here(s)->key), "ghosts"),
-               "The list of ghosts", "Name");
+    list_array(s, w, first, json_object_get(state_domain(&s->emu->state, here(s)->key), "ghosts"), "The list of ghosts",
+               "Name");
 }
 
 /* Of an account, or of the domain itself. No wildcard, no heading. */
@@ -112,9 +111,7 @@ static size_t place_in(const json_t *array, const char *name)
     json_t *item;
     size_t i;
 
-    json_array_foreach (array, i, item)
-        if (strcasecmp(json_string_value(item), name) == 0)
-            return i;
+    json_array_foreach(array, i, item) if (strcasecmp(json_string_value(item), name) == 0) return i;
     return json_array_size(array);
 }
 

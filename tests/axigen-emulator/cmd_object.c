@@ -30,7 +30,7 @@ static void look(void *context, const char *name)
 bool object_has_name(const json_t *object, const char *name)
 {
     char *folded = name_fold(name);
-    struct searching x = { folded, false };
+    struct searching x = {folded, false};
 
     object_names(object, look, &x);
     free(folded);
@@ -93,8 +93,7 @@ static json_t *new_object(struct session *s, enum kind kind, const char *name)
     json_t *object = json_pack("{s:s, s:I}", "name", name, "id", (json_int_t)id);
 
     if (kind == ACCOUNTS)
-        json_object_set_new(object, "mail",
-                            json_sprintf("mail of %s@%s, mailbox %ld", name, domain_frame(s)->key, id));
+        json_object_set_new(object, "mail", json_sprintf("mail of %s@%s, mailbox %ld", name, domain_frame(s)->key, id));
     else
         json_object_set_new(object, "addresses", json_object());
     return object;
@@ -179,7 +178,8 @@ static void remove_object(struct session *s, const struct words *w, size_t first
         return;
     if (kind == ACCOUNTS && strcmp(key, "postmaster") == 0) {
         err(s, VALUE, "the postmaster can't be removed");
-    } else if (option(&s->emu->options, OPT_REMOVE) == REMOVE_NOW && object == state_object(&s->emu->state, d->key, kind, key)) {
+    } else if (option(&s->emu->options, OPT_REMOVE) == REMOVE_NOW &&
+               object == state_object(&s->emu->state, d->key, kind, key)) {
         state_remove(&s->emu->state, d->key, kind, key);
         *(kind == ACCOUNTS ? &s->emu->tally.accountsRemoved : &s->emu->tally.groupsRemoved) += 1;
         ok(s, "%s removed", key);
@@ -240,8 +240,7 @@ void cmd_show_registry(struct session *s, const struct words *w, size_t first)
     say(s, "%s", "");
     say(s, "The registry information is:");
     say(s, "Internal ID = %ld", (long)json_integer_value(json_object_get(here(s)->work, "id")));
-    json_object_foreach (registry, name, value)
-        say(s, "%s = %s", name, json_string_value(value));
+    json_object_foreach(registry, name, value) say(s, "%s = %s", name, json_string_value(value));
     say(s, "%s", "");
     ok(s, "command successful");
 }

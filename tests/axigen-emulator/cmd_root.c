@@ -16,7 +16,8 @@ static void list_domains(struct session *s, const struct words *w, size_t first,
     if (w->count > first && !expect(s, w, first, 1))
         return;
     list_open(s, all ? "The list of all domains" : "The list of active domains", "Name                     Status");
-    json_object_foreach (json_object_get(s->emu->state.root, "domains"), key, domain) {
+    json_object_foreach(json_object_get(s->emu->state.root, "domains"), key, domain)
+    {
         bool active = json_is_true(json_object_get(domain, "active"));
 
         if ((!active && !all) || !glob_match(pattern, key))

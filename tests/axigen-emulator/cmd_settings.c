@@ -4,8 +4,8 @@
 
 #include "session_i.h"
 
-/* Where a context's values are: contactInfo, quotas and limits are nothing but values; an account's, group's or domain's
- * stand under "settings", beside its name and what it contains. */
+/* Where a context's values are: contactInfo, quotas and limits are nothing but values; an account's, group's or
+ * domain's stand under "settings", beside its name and what it contains. */
 static json_t *values_of(enum context context, json_t *work, bool make)
 {
     json_t *values;
@@ -46,17 +46,16 @@ static bool may_be_called(struct session *s, const json_t *work, const char *nam
 /* Into the object. An empty text is no value: the dump of a cleared field is that of one never set. */
 static void store(json_t *work, const struct setting *setting, json_t *value)
 {
-    json_t *values = values_of(setting->context, work, true);
-
-    if (setting->kind == SETTING_AFTER_SECRET)
+    if (setting->kind == SETTING_AFTER_SECRET) {
         json_decref(value);
-    else if (setting->kind == SETTING_NAME || setting->kind == SETTING_SECRET)
+    } else if (setting->kind == SETTING_NAME || setting->kind == SETTING_SECRET) {
         json_object_set_new(work, setting->name, value);
-    else if (json_is_string(value) && json_string_length(value) == 0) {
-        json_object_del(values, setting->name);
+    } else if (json_is_string(value) && json_string_length(value) == 0) {
+        json_object_del(values_of(setting->context, work, false), setting->name);
         json_decref(value);
-    } else
-        json_object_set_new(values, setting->name, value);
+    } else {
+        json_object_set_new(values_of(setting->context, work, true), setting->name, value);
+    }
 }
 
 static int set_one(struct session *s, json_t *work, const struct words *w, size_t i)

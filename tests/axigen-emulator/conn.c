@@ -1,6 +1,5 @@
 #include "conn.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,40 +8,39 @@
 
 #include "mem.h"
 #include "session.h"
+#include "wire.h"
 
-#define READ_SIZE   65536
-#define LONGEST_LINE    (1 << 20)
-#define STAGE_SIZE  65536
-#define GLUE_MS     20
-#define LINGER_MS   500
-#define QUEUE_LIMIT (4 << 20)   /* a client that does not read its answers is not read either */
+#define READ_SIZE 65536
+#define LONGEST_LINE (1 << 20)
+#define STAGE_SIZE 65536
+#define GLUE_MS 20
+#define LINGER_MS 500
+#define QUEUE_LIMIT (4 << 20) /* a client that does not read its answers is not read either */
 
 /* An answer on its way, not before its time. */
 struct chunk {
     struct chunk *next;
     int64_t due, made;
-    bool answer;      /* to a command, not the greeting */
+    bool answer; /* to a command, not the greeting */
     size_t len;
     char bytes[];
 };
 
 struct conn {
     struct emu *emu;
-    int fd;
-    SSL *ssl;
-    bool handshaking, want_write;
+    struct wire line;
     struct session *session;
     struct buf in;
-    size_t in_at;                  /* up to there the lines were handled */
-    int64_t arrived;               /* when the last bytes came */
-    int64_t busy_until;            /* no next line before */
+    size_t in_at;       /* up to there the lines were handled */
+    int64_t arrived;    /* when the last bytes came */
+    int64_t busy_until; /* no next line before */
     struct chunk *head, **tail;
     size_t queued, queued_bytes;
-    struct buf wire;               /* what is being written */
+    struct buf wire; /* what is being written */
     size_t wire_at, wire_answers;
-    long received, answered;       /* lines */
+    long received, answered; /* lines */
     bool closing, mute, dying, eof;
-    int64_t linger_until;          /* our side is closed; 0: not yet */
+    int64_t linger_until; /* our side is closed; 0: not yet */
 };
 
 static void push(struct conn *c, const struct buf *text, int64_t now, long late_ms, bool answer)
@@ -69,15 +67,20 @@ static void push(struct conn *c, const struct buf *text, int64_t now, long late_
 struct conn *conn_new(struct emu *emu, int fd, unsigned number, SSL *ssl)
 {
     struct conn *c = mem_alloc(sizeof(*c));
-    struct buf hello = { 0 };
+    struct buf hello = {0};
 
-    *c = (struct conn){ .emu = emu, .fd = fd, .ssl = ssl, .handshaking = ssl != NULL };
+    *c = (struct conn){.emu = emu, .line = {fd, ssl, ssl != NULL, false}};
     c->tail = &c->head;
     c->session = session_new(emu, number);
     emu->tally.connections++;
     if (option(&emu->options, OPT_SILENT)) {
         c->mute = true;
-        c->handshaking = false;
+        c->line.handshaking = false;
+        return c;
+    }
+    if (!option(&emu->options, OPT_ACCEPT)) {
+        c->closing = true;
+        c->line.handshaking = false;
         return c;
     }
     session_greet(c->session, &hello);
@@ -99,8 +102,8 @@ void conn_free(struct conn **cp)
         free(c->head);
         c->head = next;
     }
-    SSL_free(c->ssl);
-    close(c->fd);
+    SSL_free(c->line.ssl);
+    close(c->line.fd);
     session_free(&c->session);
     buf_free(&c->in);
     buf_free(&c->wire);
@@ -109,67 +112,14 @@ void conn_free(struct conn **cp)
 
 int conn_fd(const struct conn *c)
 {
-    return c->fd;
+    return c->line.fd;
 }
 
 void conn_reset(struct conn *c)
 {
-    struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
-/* ---- bytes, plain or by TLS: how many; 0 at the end, -1 when it would block, -2 on an error ---- */
-
-static int tls_result(struct conn *c, int n)
-{
-    switch (SSL_get_error(c->ssl, n)) {
-    case SSL_ERROR_WANT_READ:
-        return -1;
-    case SSL_ERROR_WANT_WRITE:
-        c->want_write = true;
-        return -1;
-    case SSL_ERROR_ZERO_RETURN:
-        return 0;
-    default:
-        return -2;
-    }
-}
-
-static int plain_result(ssize_t n)
-{
-    if (n >= 0)
-        return (int)n;
-    return errno == EAGAIN || errno == EINTR ? -1 : -2;
-}
-
-static int bytes_in(struct conn *c, char *p, size_t n)
-{
-    int got;
-
-    if (!c->ssl)
-        return plain_result(recv(c->fd, p, n, 0));
-    got = SSL_read(c->ssl, p, (int)n);
-    return got > 0 ? got : tls_result(c, got);
-}
-
-static int bytes_out(struct conn *c, const char *p, size_t n)
-{
-    int put;
-
-    if (!c->ssl)
-        return plain_result(send(c->fd, p, n, MSG_NOSIGNAL));
-    put = SSL_write(c->ssl, p, (int)n);
-    return put > 0 ? put : tls_result(c, put);
-}
-
-static bool handshake(struct conn *c)
-{
-    int rc = SSL_accept(c->ssl);
-
-    if (rc == 1)
-        c->handshaking = false;
-    return rc == 1 || tls_result(c, rc) == -1;
+    setsockopt(c->line.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 /* ---- in ---- */
@@ -197,7 +147,7 @@ static bool take_in(struct conn *c, int64_t now)
 {
     for (int rounds = 0; rounds < 16; rounds++) {
         char *room = buf_room(&c->in, READ_SIZE);
-        int n = bytes_in(c, room, READ_SIZE);
+        int n = wire_read(&c->line, room, READ_SIZE);
 
         if (n == -1)
             return true;
@@ -240,7 +190,7 @@ static void act(struct conn *c, enum verdict verdict)
 
 static void handle_lines(struct conn *c, int64_t now)
 {
-    struct buf answer = { 0 };
+    struct buf answer = {0};
     struct slice line;
 
     while (!c->closing && !c->mute && !c->dying && now >= c->busy_until && c->queued_bytes < QUEUE_LIMIT &&
@@ -305,14 +255,14 @@ static bool put_out(struct conn *c, int64_t now)
 {
     bool bytewise = option(&c->emu->options, OPT_BYTEWISE) != 0;
 
-    c->want_write = false;
+    c->line.want_write = false;
     for (stage(c, now); c->wire_at < c->wire.len || c->wire_answers > 0; stage(c, now)) {
         int n = 0;
 
         if (c->wire_at < c->wire.len)
-            n = bytes_out(c, c->wire.p + c->wire_at, bytewise ? 1 : c->wire.len - c->wire_at);
+            n = wire_write(&c->line, c->wire.p + c->wire_at, bytewise ? 1 : c->wire.len - c->wire_at);
         if (n == -1) {
-            c->want_write = true;
+            c->line.want_write = true;
             return true;
         }
         if (n < 0)
@@ -322,11 +272,17 @@ static bool put_out(struct conn *c, int64_t now)
             c->answered += (long)c->wire_answers;
             c->wire_answers = 0;
         } else if (bytewise) {
-            c->want_write = true;
+            c->line.want_write = true;
             return true;
         }
     }
     return true;
+}
+
+/* Bytes that TLS has decrypted already: poll(2) does not tell of them. */
+static bool has_decrypted(const struct conn *c)
+{
+    return c->line.ssl && SSL_pending(c->line.ssl) > 0 && (conn_events(c) & POLLIN) != 0;
 }
 
 static bool drained(const struct conn *c)
@@ -339,14 +295,14 @@ static bool drained(const struct conn *c)
 static bool finish(struct conn *c, int64_t now)
 {
     if (c->linger_until == 0) {
-        c->emu->tally.dropped++;
+        c->emu->tally.closed++;
         if (option(&c->emu->options, OPT_HARD_CLOSE)) {
             conn_reset(c);
             return false;
         }
-        if (c->ssl)
-            SSL_shutdown(c->ssl);
-        shutdown(c->fd, SHUT_WR);
+        if (c->line.ssl)
+            SSL_shutdown(c->line.ssl);
+        shutdown(c->line.fd, SHUT_WR);
         c->linger_until = now + LINGER_MS;
     }
     return !c->eof && now < c->linger_until;
@@ -365,7 +321,7 @@ short conn_events(const struct conn *c)
 
     if ((!c->mute || c->linger_until > 0) && !c->eof && c->queued_bytes < QUEUE_LIMIT)
         events |= POLLIN;
-    if (c->want_write)
+    if (c->line.want_write)
         events |= POLLOUT;
     return events;
 }
@@ -379,11 +335,15 @@ int conn_wait_ms(const struct conn *c, int64_t now)
 {
     int64_t at = -1;
 
+    if (has_decrypted(c))
+        return 0;
     if (c->linger_until > 0)
         at = c->linger_until;
-    if (c->head && c->wire_at == c->wire.len && !c->handshaking)
+    if (c->head && c->wire_at == c->wire.len && !c->line.handshaking)
         at = earlier(at, option(&c->emu->options, OPT_GLUE) > 1 && c->head->due <= now ? c->head->made + GLUE_MS
                                                                                        : c->head->due);
+    if (c->closing && c->linger_until == 0 && drained(c)) /* closed before a word was said */
+        at = now;
     if (c->busy_until > now && c->in.len > 0)
         at = earlier(at, c->busy_until);
     if (at < 0)
@@ -395,11 +355,11 @@ bool conn_work(struct conn *c, short revents, int64_t now)
 {
     if ((revents & (POLLERR | POLLHUP)) != 0 && (revents & POLLIN) == 0)
         return false;
-    if (c->handshaking && !handshake(c))
+    if (c->line.handshaking && !wire_handshake(&c->line))
         return false;
-    if (c->handshaking)
+    if (c->line.handshaking)
         return true;
-    if ((revents & POLLIN) != 0 && (!c->mute || c->linger_until > 0) && !take_in(c, now))
+    if (((revents & POLLIN) != 0 || has_decrypted(c)) && (!c->mute || c->linger_until > 0) && !take_in(c, now))
         return false;
     handle_lines(c, now);
     state_flush(&c->emu->state); /* before the answers leave */
@@ -410,5 +370,5 @@ bool conn_work(struct conn *c, short revents, int64_t now)
         die(c);
     if (c->closing && drained(c))
         return finish(c, now);
-    return !c->eof || !drained(c) || c->in.len > c->in_at;
+    return !c->eof || !drained(c) || (c->in.len > 0 && memchr(c->in.p, '\n', c->in.len));
 }

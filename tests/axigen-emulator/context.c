@@ -3,7 +3,7 @@
 static const struct {
     const char *name, *prompt, *title;
 } contexts[] = {
-#define CONTEXT(id, name, title) { name, CONTEXT_##id <= CONTEXT_PASSWORD ? "<" name ">" : "<" name "#>", title },
+#define CONTEXT(id, name, title) {name, CONTEXT_##id <= CONTEXT_PASSWORD ? "<" name ">" : "<" name "#>", title},
 #include "context.def"
 #undef CONTEXT
 };

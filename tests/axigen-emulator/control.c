@@ -9,7 +9,7 @@
 static const struct {
     const char *name, *rule, *help;
 } shorts[] = {
-#define SHORT(name, rule, help) { name, rule, help },
+#define SHORT(name, rule, help) {name, rule, help},
 #include "control.def"
 #undef SHORT
 };
@@ -43,7 +43,7 @@ static int add_rule(struct emu *emu, struct buf *line, char *why, size_t size)
 static int add_short(struct emu *emu, const char *rule, const char *value, char *why, size_t size)
 {
     const char *at = strchr(rule, '%');
-    struct buf line = { 0 };
+    struct buf line = {0};
 
     buf_add(&line, rule, (size_t)(at - rule));
     add_quoted(&line, value);
@@ -56,7 +56,7 @@ static int add_refusal(struct emu *emu, const char *value, char *why, size_t siz
 {
     const char *equals = strchr(value, '=');
     char *pattern = equals ? strndup(value, (size_t)(equals - value)) : mem_strdup(value);
-    struct buf line = { 0 };
+    struct buf line = {0};
 
     buf_puts(&line, "refuse pattern ");
     add_quoted(&line, pattern);
@@ -80,7 +80,7 @@ static int add_domain(struct emu *emu, const char *name)
 int control_switch(struct emu *emu, const char *name, const char *value, char *why, size_t size)
 {
     int id = option_find(name);
-    struct buf line = { 0 };
+    struct buf line = {0};
 
     if (id >= 0) {
         snprintf(why, size, "%s is no value of %s", value, name);
@@ -212,7 +212,7 @@ static enum control_wish simple(struct emu *emu, const struct words *w, const ch
 enum control_wish control_line(struct emu *emu, const char *line, struct buf *answer)
 {
     enum control_wish wish = CONTROL_NOTHING;
-    struct words w = { .count = 0 };
+    struct words w = {.count = 0};
     size_t from = answer->len;
     const char *why;
 
@@ -240,8 +240,10 @@ void control_help(struct buf *out)
     buf_puts(out, "\nOptions with a value; control line: set NAME VALUE, clear NAME\n");
     for (int i = 0; i < OPTIONS; i++) {
         enum option_kind kind = option_kind_of((enum option_id)i);
-        const char *what = kind == OPTION_NUMBER ? "N" : kind == OPTION_YESNO ? "yes|no"
-                         : kind == OPTION_CHOICE ? option_choices((enum option_id)i) : "TEXT";
+        const char *what = kind == OPTION_NUMBER   ? "N"
+                           : kind == OPTION_YESNO  ? "yes|no"
+                           : kind == OPTION_CHOICE ? option_choices((enum option_id)i)
+                                                   : "TEXT";
 
         buf_printf(out, "  --%s %s\n      %s (%s)\n", option_name((enum option_id)i), what,
                    option_help((enum option_id)i), option_start((enum option_id)i));
@@ -250,8 +252,9 @@ void control_help(struct buf *out)
                   "  --refuse PATTERN[=TEXT]\n      answer commands that fit the wildcard by -ERR: TEXT\n");
     for (size_t i = 0; i < SHORTS; i++)
         buf_printf(out, "  --%s %s\n", shorts[i].name, shorts[i].help);
-    buf_puts(out, "  --rule 'ACTION [pattern P] [context C] [text T] [at N] [from N] [skip N] [nth N] [times N] [ms N]'\n"
-                  "      ACTION is one of\n");
+    buf_puts(out,
+             "  --rule 'ACTION [pattern P] [context C] [text T] [at N] [from N] [skip N] [nth N] [times N] [ms N]'\n"
+             "      ACTION is one of\n");
     for (int i = 1; (name = rules_help(i, &help)) != NULL; i++)
         buf_printf(out, "        %-12s %s\n", name, help);
 }

@@ -7,12 +7,13 @@
 
 enum control_wish {
     CONTROL_NOTHING,
-    CONTROL_DROP,   /* reset all connections */
-    CONTROL_DIE     /* end at once, as kill -9 */
+    CONTROL_DROP, /* reset all connections */
+    CONTROL_DIE   /* end at once, as kill -9 */
 };
 
 enum control_wish control_line(struct emu *emu, const char *line, struct buf *answer);
-/* A switch with a value: an option, a rule or one of the short forms. 0, 1 if there is no such switch, -1 with a text. */
+/* A switch with a value: an option, a rule or one of the short forms. 0, 1 if there is no such switch, -1 with a text.
+ */
 int control_switch(struct emu *emu, const char *name, const char *value, char *why, size_t size);
 /* What all control lines and value switches are, for --help. */
 void control_help(struct buf *out);

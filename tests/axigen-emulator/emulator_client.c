@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #define ANSWER_MS 60000
-#define NAP_NS    2000000L
+#define NAP_NS 2000000L
 
 struct emulator {
-    pid_t pid;         /* 0: it has ended */
-    unsigned port;     /* 0 before the first start */
-    int control;       /* our end of the socket that is its standard input and output */
+    pid_t pid;     /* 0: it has ended */
+    unsigned port; /* 0 before the first start */
+    int control;   /* our end of the socket that is its standard input and output */
     char **switches;
     size_t count;
 };
@@ -41,7 +41,7 @@ static long long now_ms(void)
 
 static void nap(void)
 {
-    nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
 }
 
 static void add_switch(struct emulator *e, const char *text)
@@ -79,7 +79,7 @@ static char *read_line(struct emulator *e)
     long long deadline = now_ms() + ANSWER_MS;
 
     for (;;) {
-        struct pollfd p = { .fd = e->control, .events = POLLIN };
+        struct pollfd p = {.fd = e->control, .events = POLLIN};
         ssize_t n;
 
         if (!line)
@@ -115,8 +115,8 @@ static void launch(struct emulator *e)
         give_up("socketpair");
     snprintf(port, sizeof(port), "%u", e->port);
     argv[0] = (char *)(uintptr_t)AXIGEN_EMULATOR;
-    argv[1] = (char *)(uintptr_t)"--control-stdin";
-    argv[2] = (char *)(uintptr_t)"--port";
+    argv[1] = (char *)(uintptr_t) "--control-stdin";
+    argv[2] = (char *)(uintptr_t) "--port";
     argv[3] = port;
     for (size_t i = 0; i < e->count; i++)
         argv[4 + i] = e->switches[i];

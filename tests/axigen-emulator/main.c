@@ -12,7 +12,7 @@
 #include "tls.h"
 
 #define EXIT_USAGE 64
-#define EXIT_DATA  65
+#define EXIT_DATA 65
 
 struct arguments {
     struct server_setup setup;
@@ -22,7 +22,7 @@ struct arguments {
 
 static int usage(FILE *out, int code)
 {
-    struct buf help = { 0 };
+    struct buf help = {0};
 
     fputs("usage: axigen-emulator [switches]\n"
           "  --port N               port of the CLI (7000; 0: any free one)\n"
@@ -59,10 +59,16 @@ static const char **text_of(struct arguments *a, const char *name)
     const struct {
         const char *name, **text;
     } texts[] = {
-        { "port-file", &a->setup.port_file }, { "control-port-file", &a->setup.control_port_file },
-        { "address", &a->setup.address }, { "dump", &a->setup.dump_path }, { "state", &a->state }, { "log", &a->log },
-        { "tls-cert", &a->certificate }, { "tls-key", &a->key }, { "tls-self-signed", &a->self_signed },
-        { "load", &a->load },
+        {"port-file", &a->setup.port_file},
+        {"control-port-file", &a->setup.control_port_file},
+        {"address", &a->setup.address},
+        {"dump", &a->setup.dump_path},
+        {"state", &a->state},
+        {"log", &a->log},
+        {"tls-cert", &a->certificate},
+        {"tls-key", &a->key},
+        {"tls-self-signed", &a->self_signed},
+        {"load", &a->load},
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
@@ -74,8 +80,8 @@ static const char **text_of(struct arguments *a, const char *name)
 static bool *flag_of(struct arguments *a, const char *name)
 {
     return strcmp(name, "control-stdin") == 0     ? &a->setup.control_stdin
-         : strcmp(name, "die-with-parent") == 0 ? &a->die_with_parent
-                                                : NULL;
+           : strcmp(name, "die-with-parent") == 0 ? &a->die_with_parent
+                                                  : NULL;
 }
 
 /* Of the program's own switches; 1: it is none of them. */
@@ -124,7 +130,7 @@ static int walk(struct emu *emu, struct arguments *a, int argc, char **argv, boo
 
 static int load(struct emu *emu, const char *path)
 {
-    json_error_t error = { .text = "no {\"domains\": {NAME: …}}" };
+    json_error_t error = {.text = "no {\"domains\": {NAME: …}}"};
     json_t *tree = json_load_file(path, 0, &error);
     int rc = tree && state_merge(&emu->state, tree) == 0 ? 0 : EXIT_DATA;
 
@@ -147,8 +153,9 @@ static int prepare(struct emu *emu, struct arguments *a)
         return EXIT_DATA;
     }
     if (a->certificate || a->self_signed) {
-        a->setup.tls = a->self_signed ? tls_self_signed(a->self_signed, why, sizeof(why))
-                                      : tls_from_files(a->certificate, a->key ? a->key : a->certificate, why, sizeof(why));
+        a->setup.tls = a->self_signed
+                           ? tls_self_signed(a->self_signed, why, sizeof(why))
+                           : tls_from_files(a->certificate, a->key ? a->key : a->certificate, why, sizeof(why));
         if (!a->setup.tls) {
             fprintf(stderr, "axigen-emulator: TLS: %s\n", why);
             return EXIT_DATA;
@@ -159,8 +166,8 @@ static int prepare(struct emu *emu, struct arguments *a)
 
 int main(int argc, char **argv)
 {
-    struct arguments a = { .setup = { .port = 7000, .control_port = -1 } };
-    struct emu emu = { 0 };
+    struct arguments a = {.setup = {.port = 7000, .control_port = -1}};
+    struct emu emu = {0};
     int rc;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0)

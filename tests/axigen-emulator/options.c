@@ -12,7 +12,7 @@ static const struct row {
     enum option_kind kind;
     const char *start, *choices, *help;
 } rows[] = {
-#define OPTION(id, name, kind, start, choices, help) { name, OPTION_##kind, start, choices, help },
+#define OPTION(id, name, kind, start, choices, help) {name, OPTION_##kind, start, choices, help},
 #include "options.def"
 #undef OPTION
 };
@@ -21,7 +21,7 @@ _Static_assert(sizeof(rows) / sizeof(*rows) == OPTIONS, "one row for each option
 
 void options_init(struct options *o)
 {
-    *o = (struct options){ 0 };
+    *o = (struct options){0};
     for (int i = 0; i < OPTIONS; i++)
         option_set(o, (enum option_id)i, rows[i].start);
 }
@@ -30,7 +30,7 @@ void options_free(struct options *o)
 {
     for (int i = 0; i < OPTIONS; i++)
         free(o->value[i].text);
-    *o = (struct options){ 0 };
+    *o = (struct options){0};
 }
 
 int option_find(const char *name)
@@ -117,8 +117,9 @@ json_t *options_json(const struct options *o)
     for (int i = 0; i < OPTIONS; i++) {
         if (i == OPT_PASSWORD)
             continue;
-        json_object_set_new(all, rows[i].name, rows[i].kind == OPTION_NUMBER ? json_integer(o->value[i].number)
-                                                                             : json_string(o->value[i].text));
+        json_object_set_new(all, rows[i].name,
+                            rows[i].kind == OPTION_NUMBER ? json_integer(o->value[i].number)
+                                                          : json_string(o->value[i].text));
     }
     return all;
 }

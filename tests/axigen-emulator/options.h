@@ -16,8 +16,8 @@ enum option_kind { OPTION_NUMBER, OPTION_YESNO, OPTION_CHOICE, OPTION_TEXT };
 
 struct options {
     struct {
-        long number;   /* the value; for YESNO 0 or 1; for CHOICE its place among the choices */
-        char *text;    /* as given; owned */
+        long number; /* the value; for YESNO 0 or 1; for CHOICE its place among the choices */
+        char *text;  /* as given; owned */
     } value[OPTIONS];
 };
 
@@ -32,8 +32,14 @@ enum { COUNT_ALL, COUNT_WRONG };
 void options_init(struct options *o);
 void options_free(struct options *o);
 
-static inline long option(const struct options *o, enum option_id id) { return o->value[id].number; }
-static inline const char *option_text(const struct options *o, enum option_id id) { return o->value[id].text; }
+static inline long option(const struct options *o, enum option_id id)
+{
+    return o->value[id].number;
+}
+static inline const char *option_text(const struct options *o, enum option_id id)
+{
+    return o->value[id].text;
+}
 
 /* The place of a name in the table, or -1. */
 int option_find(const char *name);

@@ -60,8 +60,7 @@ static json_t *entry_of(const struct overlay *o, long id)
     return json_object_get(o->entries, id_text(id, text));
 }
 
-json_t *overlay_get(const struct overlay *o, const struct state *s, const char *domain, enum kind kind,
-                    const char *key)
+json_t *overlay_get(const struct overlay *o, const struct state *s, const char *domain, enum kind kind, const char *key)
 {
     json_t *id = json_object_get(o->keys[kind], key);
 
@@ -113,11 +112,11 @@ static void give_up_names(struct overlay *o, const struct state *s, const char *
     if (entry) {
         const char *key = json_string_value(json_object_get(entry, "key"));
 
-        object_names(json_object_get(entry, "value"), name_remove, &(struct naming){ o->names, id });
+        object_names(json_object_get(entry, "value"), name_remove, &(struct naming){o->names, id});
         if (key)
             json_object_set_new(o->keys[kind], key, json_null());
     } else if (origin && (before = state_object(s, domain, kind, origin))) {
-        object_names(before, name_add, &(struct naming){ o->freed, id });
+        object_names(before, name_add, &(struct naming){o->freed, id});
         json_object_set_new(o->keys[kind], origin, json_null());
     }
 }
@@ -143,13 +142,12 @@ void overlay_put(struct overlay *o, const struct state *s, const char *domain, e
 
     give_up_names(o, s, domain, kind, id, origin);
     set_entry(o, id, kind, origin, key, value);
-    object_names(value, name_add, &(struct naming){ o->names, id });
+    object_names(value, name_add, &(struct naming){o->names, id});
     json_object_set_new(o->keys[kind], key, json_integer(id));
     free(key);
 }
 
-void overlay_remove(struct overlay *o, const struct state *s, const char *domain, enum kind kind,
-                    const json_t *object)
+void overlay_remove(struct overlay *o, const struct state *s, const char *domain, enum kind kind, const json_t *object)
 {
     char *key = name_fold(json_string_value(json_object_get(object, "name"))), text[ID_TEXT];
     json_t *entry;
@@ -189,10 +187,11 @@ static int check_all(const struct overlay *o, const struct state *s, const char 
     const char *id;
     json_t *entry;
 
-    json_object_foreach (o->entries, id, entry) {
+    json_object_foreach(o->entries, id, entry)
+    {
         const char *origin = json_string_value(json_object_get(entry, "origin"));
         enum kind kind = (enum kind)json_integer_value(json_object_get(entry, "kind"));
-        struct check c = { o, s, domain, atol(id), NULL };
+        struct check c = {o, s, domain, atol(id), NULL};
 
         object_names(json_object_get(entry, "value"), check_name, &c);
         if (!c.taken && origin && id_of(state_object(s, domain, kind, origin)) != c.id)
@@ -224,7 +223,8 @@ int overlay_apply(struct overlay *o, struct state *s, const char *domain, struct
 
     if (check_all(o, s, domain, name_r) != 0)
         return -1;
-    json_object_foreach (o->entries, id, entry) { /* first what is given up, as others may take it */
+    json_object_foreach(o->entries, id, entry)
+    { /* first what is given up, as others may take it */
         const char *origin = json_string_value(json_object_get(entry, "origin"));
         const char *key = json_string_value(json_object_get(entry, "key"));
         enum kind kind = (enum kind)json_integer_value(json_object_get(entry, "kind"));
@@ -233,10 +233,9 @@ int overlay_apply(struct overlay *o, struct state *s, const char *domain, struct
             state_remove(s, domain, kind, origin);
         count(t, kind, origin, key);
     }
-    json_object_foreach (o->entries, id, entry)
-        if (json_is_string(json_object_get(entry, "key")))
-            state_put(s, domain, (enum kind)json_integer_value(json_object_get(entry, "kind")),
-                      json_string_value(json_object_get(entry, "key")), json_object_get(entry, "value"));
+    json_object_foreach(o->entries, id, entry) if (json_is_string(json_object_get(entry, "key")))
+        state_put(s, domain, (enum kind)json_integer_value(json_object_get(entry, "kind")),
+                  json_string_value(json_object_get(entry, "key")), json_object_get(entry, "value"));
     clear(o);
     fill(o);
     return 0;

@@ -6,13 +6,13 @@
 #include "state.h"
 #include "tally.h"
 
-#define OVERLAY_KINDS 2   /* accounts and groups */
+#define OVERLAY_KINDS 2 /* accounts and groups */
 
 struct overlay {
-    json_t *entries;              /* id → {"kind", "origin": key in the state or null, "key", "value": or null} */
-    json_t *keys[OVERLAY_KINDS];  /* key → id, or null: nothing is there any more */
-    json_t *names;                /* name → id of who has it here */
-    json_t *freed;                /* names of the state that were given up here */
+    json_t *entries;             /* id → {"kind", "origin": key in the state or null, "key", "value": or null} */
+    json_t *keys[OVERLAY_KINDS]; /* key → id, or null: nothing is there any more */
+    json_t *names;               /* name → id of who has it here */
+    json_t *freed;               /* names of the state that were given up here */
 };
 
 struct overlay *overlay_new(void);
@@ -29,8 +29,7 @@ bool overlay_name_free(const struct overlay *o, const struct state *s, const cha
 void overlay_put(struct overlay *o, const struct state *s, const char *domain, enum kind kind, const char *origin,
                  const json_t *object);
 /* The object is no more. */
-void overlay_remove(struct overlay *o, const struct state *s, const char *domain, enum kind kind,
-                    const json_t *object);
+void overlay_remove(struct overlay *o, const struct state *s, const char *domain, enum kind kind, const json_t *object);
 
 /* Makes all of it real and empties it, or nothing: -1 with *name_r, the name that somebody else took meanwhile or
  * whose object is gone (free() it). Counts what happened. */

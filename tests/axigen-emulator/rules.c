@@ -10,8 +10,8 @@
 static const struct {
     const char *name, *help;
 } actions[] = {
-    { "", "" },
-#define RULE(id, name, help) { name, help },
+    {"", ""},
+#define RULE(id, name, help) {name, help},
 #include "rules.def"
 #undef RULE
 };
@@ -30,7 +30,7 @@ void rules_free(struct rules *r)
     for (size_t i = 0; i < r->count; i++)
         rule_clear(&r->list[i]);
     free(r->list);
-    *r = (struct rules){ 0 };
+    *r = (struct rules){0};
 }
 
 static enum rule_action action_of(const char *name)
@@ -43,20 +43,20 @@ static enum rule_action action_of(const char *name)
 
 static char **text_field(struct rule *r, const char *name)
 {
-    return strcmp(name, "pattern") == 0 ? &r->pattern
-         : strcmp(name, "context") == 0 ? &r->context
-         : strcmp(name, "text") == 0    ? &r->text
-                                        : NULL;
+    return strcmp(name, "pattern") == 0   ? &r->pattern
+           : strcmp(name, "context") == 0 ? &r->context
+           : strcmp(name, "text") == 0    ? &r->text
+                                          : NULL;
 }
 
 static long *number_field(struct rule *r, const char *name)
 {
     return strcmp(name, "at") == 0      ? &r->at
-         : strcmp(name, "from") == 0    ? &r->from
-         : strcmp(name, "skip") == 0    ? &r->skip
-         : strcmp(name, "nth") == 0     ? &r->nth
-         : strcmp(name, "times") == 0   ? &r->times
-         : strcmp(name, "ms") == 0      ? &r->ms
+           : strcmp(name, "from") == 0  ? &r->from
+           : strcmp(name, "skip") == 0  ? &r->skip
+           : strcmp(name, "nth") == 0   ? &r->nth
+           : strcmp(name, "times") == 0 ? &r->times
+           : strcmp(name, "ms") == 0    ? &r->ms
                                         : NULL;
 }
 
@@ -81,7 +81,7 @@ static int set_field(struct rule *r, const char *name, const char *value, const 
 
 int rules_add(struct rules *r, const struct words *w, size_t first, const char **why_r)
 {
-    struct rule rule = { 0 };
+    struct rule rule = {0};
 
     *why_r = "no such action";
     if (first >= w->count || (rule.action = action_of(w->at[first].text)) == RULE_NONE)
@@ -103,7 +103,7 @@ int rules_add(struct rules *r, const struct words *w, size_t first, const char *
 
 int rules_add_line(struct rules *r, const char *line, const char **why_r)
 {
-    struct words w = { .count = 0 };
+    struct words w = {.count = 0};
     int rc = words_split(&w, slice_of(line), why_r);
 
     if (rc == 0)
@@ -124,8 +124,7 @@ const struct rule *rules_fire(struct rules *r, const char *context, const char *
         struct rule *rule = &r->list[i];
 
         if (!fits(rule, context, command, number) || ++rule->matched <= rule->skip ||
-            (rule->nth > 0 && rule->matched != rule->nth) ||
-            (rule->times > 0 && rule->fired >= rule->times))
+            (rule->nth > 0 && rule->matched != rule->nth) || (rule->times > 0 && rule->fired >= rule->times))
             continue;
         rule->fired++;
         return rule;

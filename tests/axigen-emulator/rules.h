@@ -16,14 +16,14 @@ enum rule_action {
 
 struct rule {
     enum rule_action action;
-    char *pattern;   /* wildcard on the command line as it came; NULL: any */
-    char *context;   /* wildcard on the context's name: "", "domain", "domain-account" …; NULL: any */
+    char *pattern; /* wildcard on the command line as it came; NULL: any */
+    char *context; /* wildcard on the context's name: "", "domain", "domain-account" …; NULL: any */
     char *text;
-    long at;         /* only the connection's command of this number since login, from 1 */
-    long from;       /* only from that one on */
-    long skip;       /* so many that fit pass before */
-    long nth;        /* only the one of this number that fits, from 1 */
-    long times;      /* then it fires so often; 0: always */
+    long at;    /* only the connection's command of this number since login, from 1 */
+    long from;  /* only from that one on */
+    long skip;  /* so many that fit pass before */
+    long nth;   /* only the one of this number that fits, from 1 */
+    long times; /* then it fires so often; 0: always */
     long ms;
     long matched, fired;
 };

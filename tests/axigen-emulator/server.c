@@ -25,9 +25,9 @@ enum role { ROLE_SIGNAL, ROLE_LISTEN, ROLE_CONTROL_LISTEN, ROLE_CONTROL, ROLE_CO
 
 struct peer {
     enum role role;
-    int fd, answers_to;   /* a control line's answer */
+    int fd, answers_to; /* a control line's answer */
     struct conn *conn;
-    struct buf line;      /* of control, not yet whole */
+    struct buf line; /* of control, not yet whole */
 };
 
 struct server {
@@ -43,7 +43,7 @@ static struct peer *add_peer(struct server *s, enum role role, int fd)
 {
     struct peer *p = &s->peers[s->count++];
 
-    *p = (struct peer){ .role = role, .fd = fd, .answers_to = fd };
+    *p = (struct peer){.role = role, .fd = fd, .answers_to = fd};
     return p;
 }
 
@@ -61,7 +61,7 @@ static void drop_peer(struct server *s, struct peer *p)
 
 static int listen_on(const char *address, long port, long *port_r)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     socklen_t len = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
 
@@ -133,8 +133,8 @@ static int open_all(struct server *s)
 
     if (open_signals(s) != 0)
         return -1;
-    if (setup->control_port >= 0 && open_listener(s, ROLE_CONTROL_LISTEN, setup->control_port,
-                                                  setup->control_port_file, &control) != 0)
+    if (setup->control_port >= 0 &&
+        open_listener(s, ROLE_CONTROL_LISTEN, setup->control_port, setup->control_port_file, &control) != 0)
         return -1;
     if (open_listener(s, ROLE_LISTEN, setup->port, setup->port_file, &port) != 0)
         return -1;
@@ -228,7 +228,7 @@ static bool take_control(struct server *s, struct peer *p, enum control_wish *wi
     p->line.len += (size_t)n;
     while (p->line.len > 0 && (end = memchr(p->line.p, '\n', p->line.len)) != NULL) {
         size_t len = (size_t)(end - p->line.p) + 1;
-        struct buf answer = { 0 };
+        struct buf answer = {0};
         enum control_wish one;
         int rc;
 
@@ -272,7 +272,7 @@ static int wait_for(struct server *s, struct pollfd *fds)
         struct peer *p = &s->peers[i];
         int ms = p->conn ? conn_wait_ms(p->conn, now) : -1;
 
-        fds[i] = (struct pollfd){ .fd = p->fd, .events = p->conn ? conn_events(p->conn) : POLLIN };
+        fds[i] = (struct pollfd){.fd = p->fd, .events = p->conn ? conn_events(p->conn) : POLLIN};
         if (ms >= 0 && (wait < 0 || ms < wait))
             wait = ms;
     }
@@ -302,7 +302,7 @@ int server_run(struct emu *emu, const struct server_setup *setup)
     struct server *s = mem_alloc(sizeof(*s));
     int rc = 0;
 
-    *s = (struct server){ .emu = emu, .setup = setup };
+    *s = (struct server){.emu = emu, .setup = setup};
     if (open_all(s) != 0)
         rc = 69; /* EX_UNAVAILABLE */
     else

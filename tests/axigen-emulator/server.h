@@ -8,11 +8,11 @@
 #include "emu.h"
 
 struct server_setup {
-    const char *address;            /* NULL: 127.0.0.1 */
-    long port, control_port;        /* 0: any free one; control_port -1: none */
+    const char *address;     /* NULL: 127.0.0.1 */
+    long port, control_port; /* 0: any free one; control_port -1: none */
     const char *port_file, *control_port_file, *dump_path;
-    bool control_stdin;             /* control lines from standard input, answers to standard output */
-    SSL_CTX *tls;                   /* NULL: plain; stays the caller's */
+    bool control_stdin; /* control lines from standard input, answers to standard output */
+    SSL_CTX *tls;       /* NULL: plain; stays the caller's */
 };
 
 /* Listens, says that it is ready (port files; with control_stdin the line "ready PORT"), and serves until SIGTERM or

@@ -7,9 +7,9 @@
 
 enum verdict {
     VERDICT_GO_ON,
-    VERDICT_CLOSE,   /* send what is there, then close */
-    VERDICT_MUTE,    /* send what is there, then neither read nor say anything */
-    VERDICT_DIE      /* send what is there of earlier answers, then end the process */
+    VERDICT_CLOSE, /* send what is there, then close */
+    VERDICT_MUTE,  /* send what is there, then neither read nor say anything */
+    VERDICT_DIE    /* send what is there of earlier answers, then end the process */
 };
 
 struct session;

@@ -9,7 +9,7 @@
 #include "options.h"
 
 static const struct setting settings[] = {
-#define SETTING(context, name, kind, choices, unset) { CONTEXT_##context, name, SETTING_##kind, choices, unset },
+#define SETTING(context, name, kind, choices, unset) {CONTEXT_##context, name, SETTING_##kind, choices, unset},
 #include "settings.def"
 #undef SETTING
 };
@@ -120,8 +120,7 @@ static void show_list(struct buf *out, const json_t *list)
     size_t i;
 
     buf_puts(out, "(");
-    json_array_foreach (list, i, item)
-        buf_printf(out, "%s%s", i > 0 ? " " : "", json_string_value(item));
+    json_array_foreach(list, i, item) buf_printf(out, "%s%s", i > 0 ? " " : "", json_string_value(item));
     buf_puts(out, ")");
 }
 

@@ -9,13 +9,13 @@
 
 enum setting_kind {
     SETTING_TEXT,
-    SETTING_NAME,           /* a name that the context's own rules decide on */
-    SETTING_SECRET,         /* never kept: only what kind of password it was */
-    SETTING_AFTER_SECRET,   /* says something about the password before it; nothing to keep */
+    SETTING_NAME,         /* a name that the context's own rules decide on */
+    SETTING_SECRET,       /* never kept: only what kind of password it was */
+    SETTING_AFTER_SECRET, /* says something about the password before it; nothing to keep */
     SETTING_NUMBER,
     SETTING_CHOICE,
     SETTING_LIST,
-    SETTING_ESET_ONLY       /* set by ESET alone */
+    SETTING_ESET_ONLY /* set by ESET alone */
 };
 
 struct setting {

@@ -12,7 +12,7 @@
 
 const char *kind_name(enum kind kind)
 {
-    static const char *const names[KINDS] = { "accounts", "groups", "lists", "folderRcpts" };
+    static const char *const names[KINDS] = {"accounts", "groups", "lists", "folderRcpts"};
 
     return names[kind];
 }
@@ -40,7 +40,8 @@ void object_names(const json_t *object, void (*each)(void *context, const char *
         each(context, folded);
         free(folded);
     }
-    json_array_foreach (json_object_get(object, "aliases"), i, alias) {
+    json_array_foreach(json_object_get(object, "aliases"), i, alias)
+    {
         char *folded = name_fold(json_string_value(alias));
 
         each(context, folded);
@@ -71,7 +72,7 @@ static void index_remove(void *context, const char *name)
 
 static struct indexing indexing_of(const struct state *s, const char *domain, const json_t *object)
 {
-    return (struct indexing){ json_object_get(s->index, domain), json_integer_value(json_object_get(object, "id")) };
+    return (struct indexing){json_object_get(s->index, domain), json_integer_value(json_object_get(object, "id"))};
 }
 
 long state_owner(const struct state *s, const char *domain, const char *name)
@@ -156,7 +157,7 @@ void state_remove(struct state *s, const char *domain, enum kind kind, const cha
 
 static void make_parts(json_t *domain)
 {
-    static const char *const lists[] = { "aliases", "accountClasses", "ghosts" };
+    static const char *const lists[] = {"aliases", "accountClasses", "ghosts"};
 
     for (int kind = 0; kind < KINDS; kind++)
         if (!json_is_object(json_object_get(domain, kind_name((enum kind)kind))))
@@ -207,7 +208,8 @@ static json_t *addresses_by_key(const json_t *array)
     json_t *all = json_object(), *address;
     size_t i;
 
-    json_array_foreach (array, i, address) {
+    json_array_foreach(array, i, address)
+    {
         char *key = name_fold(json_string_value(address));
 
         json_object_set(all, key, address);
@@ -239,7 +241,8 @@ static void index_kind(struct state *s, const char *key, json_t *domain, enum ki
     const char *name;
     json_t *object;
 
-    json_object_foreach (json_object_get(domain, kind_name(kind)), name, object) {
+    json_object_foreach(json_object_get(domain, kind_name(kind)), name, object)
+    {
         struct indexing x;
 
         complete(s, key, kind, name, object);
@@ -256,7 +259,8 @@ void state_index(struct state *s)
 
     json_object_clear(s->index);
     s->accounts = 0;
-    json_object_foreach (json_object_get(s->root, "domains"), key, domain) {
+    json_object_foreach(json_object_get(s->root, "domains"), key, domain)
+    {
         if (!json_object_get(domain, "name"))
             json_object_set_new(domain, "name", json_string(key));
         make_parts(domain);
@@ -286,8 +290,7 @@ static json_t *addresses_sorted(const json_t *addresses)
     json_t **list = mem_alloc((n + 1) * sizeof(json_t *)), *array = json_array(), *address;
     const char *key;
 
-    json_object_foreach ((json_t *)(uintptr_t)addresses, key, address)
-        list[i++] = address;
+    json_object_foreach((json_t *)(uintptr_t)addresses, key, address) list[i++] = address;
     qsort(list, n, sizeof(*list), by_text);
     for (i = 0; i < n; i++)
         json_array_append(array, list[i]);
@@ -300,7 +303,8 @@ static json_t *groups_for_dump(json_t *groups)
     json_t *all = json_object(), *group;
     const char *key;
 
-    json_object_foreach (groups, key, group) {
+    json_object_foreach(groups, key, group)
+    {
         json_t *copy = json_copy(group);
 
         json_object_set_new(copy, "addresses", addresses_sorted(json_object_get(group, "addresses")));
@@ -314,7 +318,8 @@ json_t *state_json(const struct state *s)
     json_t *tree = json_copy(s->root), *domains = json_object(), *domain;
     const char *key;
 
-    json_object_foreach (json_object_get(s->root, "domains"), key, domain) {
+    json_object_foreach(json_object_get(s->root, "domains"), key, domain)
+    {
         json_t *copy = json_copy(domain);
 
         json_object_set_new(copy, "groups", groups_for_dump(json_object_get(domain, "groups")));

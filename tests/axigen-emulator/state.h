@@ -49,7 +49,8 @@ void state_remove(struct state *s, const char *domain, enum kind kind, const cha
  * differs from its key. own is copied. */
 void state_put_domain(struct state *s, const char *key, const json_t *own);
 
-/* The members of all objects with a name: "name", then what "aliases" holds. Calls each(context, name in lower case). */
+/* The members of all objects with a name: "name", then what "aliases" holds. Calls each(context, name in lower case).
+ */
 void object_names(const json_t *object, void (*each)(void *context, const char *name), void *context);
 
 /* Merges a tree of the shape of a dump into the state, as if somebody else had worked on the server. 0, or -1. */

@@ -57,7 +57,8 @@ static int replay(struct state *s, json_t *change)
     return 0;
 }
 
-/* Up to the first line that is not whole: the process was killed while it wrote it, so its COMMIT was never answered. */
+/* Up to the first line that is not whole: the process was killed while it wrote it, so its COMMIT was never answered.
+ */
 static void read_journal(struct state *s, const char *path)
 {
     FILE *f = fopen(path, "re");
@@ -83,7 +84,7 @@ int state_open(struct state *s, const char *path, char *why, size_t size)
     char *journal;
     int rc;
 
-    *s = (struct state){ .journal = -1, .index = json_object() };
+    *s = (struct state){.journal = -1, .index = json_object()};
     s->root = json_pack("{s:i, s:{}}", "nextId", 1, "domains");
     if (!path)
         return 0;
@@ -109,7 +110,7 @@ void state_free(struct state *s)
     free(s->path);
     if (s->journal >= 0)
         close(s->journal);
-    *s = (struct state){ .journal = -1 };
+    *s = (struct state){.journal = -1};
 }
 
 void state_flush(struct state *s)

@@ -4,7 +4,7 @@
 
 int tally_init(struct tally *t, const char *path)
 {
-    *t = (struct tally){ .per_command = json_object() };
+    *t = (struct tally){.per_command = json_object()};
     if (!path)
         return 0;
     t->log = fopen(path, "ae");
@@ -16,7 +16,7 @@ void tally_free(struct tally *t)
     json_decref(t->per_command);
     if (t->log)
         fclose(t->log);
-    *t = (struct tally){ 0 };
+    *t = (struct tally){0};
 }
 
 void tally_reset(struct tally *t)
@@ -24,7 +24,7 @@ void tally_reset(struct tally *t)
     FILE *log = t->log;
 
     json_decref(t->per_command);
-    *t = (struct tally){ .per_command = json_object(), .log = log };
+    *t = (struct tally){.per_command = json_object(), .log = log};
 }
 
 void tally_command(struct tally *t, const char *name)

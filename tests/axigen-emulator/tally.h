@@ -11,8 +11,8 @@ struct tally {
 #define COUNTER(name) long name;
 #include "tally.def"
 #undef COUNTER
-    json_t *per_command;   /* name as in the table of commands → how often it came; owned */
-    FILE *log;             /* owned; NULL: none */
+    json_t *per_command; /* name as in the table of commands → how often it came; owned */
+    FILE *log;           /* owned; NULL: none */
 };
 
 /* Opens the log for appending if path is given; 0, or -1 with errno. */

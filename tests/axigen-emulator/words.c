@@ -132,7 +132,7 @@ static int split(struct words *w, struct cursor *c)
 
         if (w->count == WORDS_MAX)
             return fail(c, "too many words");
-        *word = (struct word){ .text = c->out };
+        *word = (struct word){.text = c->out};
         if (*c->p == '(' ? read_list(c, word) != 0 : read_word(c, false, &word->bare) != 0)
             return -1;
         word->len = (size_t)(c->out - word->text) - 1;
@@ -147,7 +147,7 @@ int words_split(struct words *w, struct slice line, const char **why_r)
 
     w->count = 0;
     w->memory = mem_alloc(line.len * 2 + 2);
-    c = (struct cursor){ line.p, line.p + line.len, w->memory, NULL };
+    c = (struct cursor){line.p, line.p + line.len, w->memory, NULL};
     if (has_control(line))
         fail(&c, "a control character");
     else if (!utf8_valid(line))

@@ -12,17 +12,17 @@
 #define WORDS_MAX 128
 
 struct word {
-    char *text;     /* unquoted; for a list its items, each followed by a NUL */
-    size_t len;     /* without the last NUL */
-    bool bare;      /* written without quotes: only such a word can be a keyword */
-    bool list;      /* (a b c) */
-    size_t items;   /* of a list */
+    char *text;   /* unquoted; for a list its items, each followed by a NUL */
+    size_t len;   /* without the last NUL */
+    bool bare;    /* written without quotes: only such a word can be a keyword */
+    bool list;    /* (a b c) */
+    size_t items; /* of a list */
 };
 
 struct words {
     struct word at[WORDS_MAX];
     size_t count;
-    char *memory;   /* what the words point into */
+    char *memory; /* what the words point into */
 };
 
 /* 0, or -1 with *why_r (a constant) saying what is wrong. Free the words in both cases. */
