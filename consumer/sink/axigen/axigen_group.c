@@ -1,7 +1,7 @@
 /* Groups and their members.
  *
- * A group can't be marked. So what creates, renames or removes one goes: look at the target, the intent synced, the effect,
- * the record. After a crash the state before or after the effect, as seen, decides; anything else parks. */
+ * A group can't be marked. So what creates, renames or removes one goes: look at the target, the intent synced, the
+ * effect, the record. After a crash the state before or after the effect, as seen, decides; anything else parks. */
 #include "axigen_parts.h"
 
 #include <stdlib.h>
@@ -50,7 +50,8 @@ static int intend(struct axigen *ax, struct axigen_work *w, enum record_intent i
 
 static void note_absent(struct axigen_work *w)
 {
-    axigen_note(w, OUTCOME_PARK, "the group %.*s is not there. If it was removed on purpose, drop this action", SLICE_ARG(w->rec.address));
+    axigen_note(w, OUTCOME_PARK, "the group %.*s is not there. If it was removed on purpose, drop this action",
+                SLICE_ARG(w->rec.address));
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
@@ -65,7 +66,8 @@ static int set_group_name(struct axigen *ax, struct axigen_work *w, struct slice
     if (axigen_set_name(ax, w, to, &renamed, &a))
         return -1;
     if (!renamed) {
-        axigen_note(w, axigen_cure(&a), "the group %.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(to), a.text);
+        axigen_note(w, axigen_cure(&a), "the group %.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(to),
+                    a.text);
         return axigen_undo(ax, w);
     }
     if (axigen_save(ax, w))
@@ -91,10 +93,11 @@ int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_rec
             return -1;
         if (seen != GROUP_OPEN)
             return 0;
-        if (axigen_set_name_of(ax, uuid, rec, to, &renamed, &a) || (renamed && axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a)))
+        if (axigen_set_name_of(ax, uuid, rec, to, &renamed, &a) ||
+            (renamed && axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a)))
             return -1;
         if (!a.ok)
-            return axigen_back(ax);   /* ADD will be refused, and say so */
+            return axigen_back(ax); /* ADD will be refused, and say so */
     }
     rec->address = to;
     settled(ax, uuid, rec);
@@ -109,7 +112,8 @@ static int rename_group(struct axigen *ax, struct axigen_work *w)
     bool made;
 
     if (!slice_eq(axigen_domain(w->rec.address), axigen_domain(to))) {
-        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains", SLICE_ARG(w->rec.address));
+        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains",
+                    SLICE_ARG(w->rec.address));
         return 0;
     }
     if (axigen_make_room(ax, w, to, &made))
@@ -163,8 +167,9 @@ static int carry_out(struct axigen *ax, struct axigen_work *w)
         }
     if (create && gone && !script_touches(w->action, FIELD_GROUP_ENABLE))
         script_add(&w->script, &ax->arena,
-                   (struct script_step){ .form = FORM_WORD, .attr = "enable",
-                                         .value = w->rec.has_services ? w->rec.services : slice_of("yes") });
+                   (struct script_step){.form = FORM_WORD,
+                                        .attr = "enable",
+                                        .value = w->rec.has_services ? w->rec.services : slice_of("yes")});
     if (axigen_burst(ax, w, NULL))
         return -1;
     if (!w->saved)
@@ -183,7 +188,7 @@ static int add_group(struct axigen *ax, struct axigen_work *w)
 {
     struct axigen_answer a;
 
-    w->rec = (struct axigen_record){ .kind = OBJECT_GROUP, .address = w->action->address };
+    w->rec = (struct axigen_record){.kind = OBJECT_GROUP, .address = w->action->address};
     w->known = true;
     if (intend(ax, w, INTENT_CREATE) ||
         axigen_say_value(ax, "ADD Group name", axigen_local(w->action->address), WIRE_GROUP, &a))
@@ -201,7 +206,7 @@ static int take_over(struct axigen *ax, struct axigen_work *w)
 {
     bool may;
 
-    w->rec = (struct axigen_record){ .kind = OBJECT_GROUP, .address = w->action->address };
+    w->rec = (struct axigen_record){.kind = OBJECT_GROUP, .address = w->action->address};
     if (axigen_adoptable(ax, w, &may))
         return -1;
     w->known = may;
@@ -212,7 +217,8 @@ static int take_over(struct axigen *ax, struct axigen_work *w)
 static int bring_home(struct axigen *ax, struct axigen_work *w, enum seen_group *seen)
 {
     if (!slice_eq(axigen_domain(w->rec.address), axigen_domain(w->action->address)))
-        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains", SLICE_ARG(w->rec.address));
+        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains",
+                    SLICE_ARG(w->rec.address));
     else if (set_group_name(ax, w, w->action->address))
         return -1;
     else
@@ -344,11 +350,12 @@ static void plan_members(struct axigen *ax, struct axigen_work *w)
     w->script.n = 0;
     for (uint32_t i = 0; i < act->n_remove; i++)
         if (!axigen_record_has(w->rec.foreign, w->rec.n_foreign, act->remove[i]))
-            script_add(&w->script, &ax->arena,
-                       (struct script_step){ .form = FORM_REMOVE_MEMBER, .value = act->remove[i], .whole = act->remove[i] });
+            script_add(
+                &w->script, &ax->arena,
+                (struct script_step){.form = FORM_REMOVE_MEMBER, .value = act->remove[i], .whole = act->remove[i]});
     for (uint32_t i = 0; i < act->n_add; i++)
         script_add(&w->script, &ax->arena,
-                   (struct script_step){ .form = FORM_ADD_MEMBER, .value = act->add[i], .whole = act->add[i] });
+                   (struct script_step){.form = FORM_ADD_MEMBER, .value = act->add[i], .whole = act->add[i]});
 }
 
 /* Whether the row of LIST Addresses is this member; one of the group's own domain may come without it. */
@@ -382,8 +389,9 @@ static int look_up_members(struct axigen *ax, struct axigen_work *w, bool *in)
     return axigen_back(ax);
 }
 
-/* A member that we were to add and that is in the group already was put there by somebody, unless it may have been us: the action
- * came before, in part or without an answer, or tells the state anew; and on adoption what the directory names becomes ours. */
+/* A member that we were to add and that is in the group already was put there by somebody, unless it may have been us:
+ * the action came before, in part or without an answer, or tells the state anew; and on adoption what the directory
+ * names becomes ours. */
 static bool may_be_ours(const struct axigen_work *w)
 {
     const struct action *act = w->action;
@@ -412,8 +420,8 @@ static int judge_refused(struct axigen *ax, struct axigen_work *w)
         bool add = step->form == FORM_ADD_MEMBER;
 
         if (step->dead && in[i] != add)
-            axigen_note(w, OUTCOME_REFUSED, "member %.*s could not be %s: %s", SLICE_ARG(step->whole), add ? "added" : "removed",
-                        step->refusal ? step->refusal : "it can't be sent");
+            axigen_note(w, OUTCOME_REFUSED, "member %.*s could not be %s: %s", SLICE_ARG(step->whole),
+                        add ? "added" : "removed", step->refusal ? step->refusal : "it can't be sent");
         else if (step->dead && add && !ours)
             axigen_record_add(&w->rec.foreign, &w->rec.n_foreign, step->whole, &ax->arena);
     }

@@ -10,8 +10,10 @@ static void by_hand_ann(struct world *w, const char *more)
     char tree[1024];
 
     snprintf(tree, sizeof(tree),
-             "{'accounts':{'ann':{'name':'ann','id':77,'mail':'mail of hand@made','contactInfo':{'office':'7','firstName':'A'},"
-             "'aliases':['by.hand','both']%s}}}", more);
+             "{'accounts':{'ann':{'name':'ann','id':77,'mail':'mail of "
+             "hand@made','contactInfo':{'office':'7','firstName':'A'},"
+             "'aliases':['by.hand','both']%s}}}",
+             more);
     by_hand(w, "example.com", tree);
 }
 
@@ -25,8 +27,8 @@ static struct action *create_ann(struct world *w)
 }
 
 /* One row of the table. */
-static void expect_adoption(enum axigen_adopt adopt, bool first, bool operator_says, const char *more, enum outcome outcome,
-                            const char *words)
+static void expect_adoption(enum axigen_adopt adopt, bool first, bool operator_says, const char *more,
+                            enum outcome outcome, const char *words)
 {
     struct world *w = world_new(NULL);
     char *before, *after;
@@ -99,7 +101,8 @@ Test(axigen_adopt, aliases)
 Test(axigen_adopt, an_alias_by_hand_that_the_directory_lists_later)
 {
     struct world *w = world_new(NULL);
-    struct action *more = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com"), *none = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
+    struct action *more = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com"),
+                  *none = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
 
     expect_done(w, create(w, 1, "ann@example.com", "Ann"));
     by_hand(w, "example.com", "{'accounts':{'ann':{'aliases':['By.Hand']}}}");

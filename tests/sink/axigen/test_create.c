@@ -74,7 +74,7 @@ Test(axigen_create, one_round_trip_each)
 {
     struct world *w = world_new(NULL);
     struct action **a = many(w, 200);
-    struct err e = { 0 };
+    struct err e = {0};
     long before = emulator_counter(w->emulator, "roundTrips"), trips;
 
     cr_assert_eq(apply(w, a, 200, NULL, &e), SINK_OK, "%s", e.text);
@@ -88,7 +88,7 @@ Test(axigen_create, one_round_trip_each)
 static char *state_with(const char *const *switches, int depth, size_t n)
 {
     struct world *w = world_new(switches);
-    struct err e = { 0 };
+    struct err e = {0};
     char *state;
 
     w->settings.depth = depth;
@@ -116,10 +116,10 @@ Test(axigen_create, every_depth_gives_the_same)
 /* However the server writes, and whatever it means by what the reference leaves open. */
 Test(axigen_create, every_server_gives_the_same)
 {
-    static const char *const servers[][3] = { { "--bytewise", "yes" }, { "--separate", "yes" }, { "--glue", "3" },
-                                              { "--strings", "bare" }, { "--colours", "yes" }, { "--keep", "domain" },
-                                              { "--add", "now" }, { "--remove", "now" }, { "--freed", "now" },
-                                              { "--user-status", "yes" }, { "--ok-text", "fine" } };
+    static const char *const servers[][3] = {{"--bytewise", "yes"},    {"--separate", "yes"}, {"--glue", "3"},
+                                             {"--strings", "bare"},    {"--colours", "yes"},  {"--keep", "domain"},
+                                             {"--add", "now"},         {"--remove", "now"},   {"--freed", "now"},
+                                             {"--user-status", "yes"}, {"--ok-text", "fine"}};
     char *expected = state_with(NULL, 64, 10);
 
     for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++) {
@@ -135,9 +135,9 @@ Test(axigen_create, every_server_gives_the_same)
 
 Test(axigen_create, a_refused_account_in_the_middle)
 {
-    struct world *w = world_new((const char *const[]){ "--refuse", "ADD Account*user3*=no such luck", NULL });
+    struct world *w = world_new((const char *const[]){"--refuse", "ADD Account*user3*=no such luck", NULL});
     struct action **a = many(w, 8);
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 8, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 8; i++)
@@ -153,9 +153,9 @@ Test(axigen_create, a_refused_account_in_the_middle)
 
 Test(axigen_create, licence_full)
 {
-    struct world *w = world_new((const char *const[]){ "--licence", "3", NULL });
+    struct world *w = world_new((const char *const[]){"--licence", "3", NULL});
     struct action **a = many(w, 6);
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 6, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 6; i++)
@@ -167,10 +167,10 @@ Test(axigen_create, licence_full)
 /* One refused value: all others are there, the words name it, and the next account is not touched by it. */
 static void expect_one_missing(const char *refuse, const char *field, const char *path, const char *other_path)
 {
-    struct world *w = world_new((const char *const[]){ "--rule", refuse, NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob"),
-                           create(w, 3, "carl@example.com", "Carl") };
-    struct err e = { 0 };
+    struct world *w = world_new((const char *const[]){"--rule", refuse, NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob"),
+                          create(w, 3, "carl@example.com", "Carl")};
+    struct err e = {0};
     char *part;
 
     cr_assert_eq(apply(w, a, 3, NULL, &e), SINK_OK, "%s", e.text);
@@ -194,7 +194,7 @@ static void expect_one_missing(const char *refuse, const char *field, const char
     world_free(&w);
 }
 
-#define MISSING(pattern, times, field, path, other) \
+#define MISSING(pattern, times, field, path, other)                                                                    \
     expect_one_missing("refuse text bad times " times " pattern \"" pattern "\"", field ": bad", path, other)
 
 Test(axigen_create, refused_values)
@@ -213,7 +213,8 @@ Test(axigen_create, refused_contexts)
     MISSING("CONFIG Limits", "1", "limits", "limits", "quotas.totalMessageSize");
 }
 
-/* Refused once it is set on the spot; refused twice the account is known to be ours, and its mark comes with the next attempt. */
+/* Refused once it is set on the spot; refused twice the account is known to be ours, and its mark comes with the next
+ * attempt. */
 Test(axigen_create, refused_mark)
 {
     static const char rule[] = "rule refuse text bad pattern \"SET customerReference*\" times %d";
@@ -239,9 +240,9 @@ Test(axigen_create, refused_mark)
 /* A DONE that is refused keeps us below the account: COMMIT must save nothing by halves and hit nothing else. */
 Test(axigen_create, refused_done)
 {
-    struct world *w = world_new((const char *const[]){ "--rule", "refuse pattern DONE nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w = world_new((const char *const[]){"--rule", "refuse pattern DONE nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert_eq(items[0].outcome, OUTCOME_REFUSED);
@@ -254,9 +255,10 @@ Test(axigen_create, refused_done)
 
 Test(axigen_create, refused_commit)
 {
-    struct world *w = world_new((const char *const[]){ "--rule", "refuse pattern COMMIT context domain-account nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w =
+        world_new((const char *const[]){"--rule", "refuse pattern COMMIT context domain-account nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert_eq(items[0].outcome, OUTCOME_REFUSED);
@@ -268,10 +270,10 @@ Test(axigen_create, refused_commit)
 
 static void refused_domain_commit(const char *keep)
 {
-    struct world *w = world_new((const char *const[]){ "--keep", keep, "--rule",
-                                                       "refuse pattern COMMIT context domain nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w = world_new(
+        (const char *const[]){"--keep", keep, "--rule", "refuse pattern COMMIT context domain nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert(items[0].outcome == OUTCOME_REFUSED && items[1].outcome == OUTCOME_REFUSED);
@@ -292,10 +294,10 @@ Test(axigen_create, refused_commit_of_the_domain)
 Test(axigen_create, domains)
 {
     struct world *w = world_new(NULL);
-    struct action *a[] = { create(w, 1, "ann@nowhere.net", "Ann"), create(w, 2, "bob@example.com", "Bob"),
-                           create(w, 3, "carl@other.org", "Carl"), create(w, 4, "dora@nowhere.net", "Dora"),
-                           create(w, 5, "eve@example.com", "Eve") };
-    struct err e = { 0 };
+    struct action *a[] = {create(w, 1, "ann@nowhere.net", "Ann"), create(w, 2, "bob@example.com", "Bob"),
+                          create(w, 3, "carl@other.org", "Carl"), create(w, 4, "dora@nowhere.net", "Dora"),
+                          create(w, 5, "eve@example.com", "Eve")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 5, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 5; i++)
@@ -323,7 +325,7 @@ Test(axigen_create, wrong_password_and_no_server)
 {
     struct world *w = world_new(NULL);
     struct action *a = create(w, 1, "ann@example.com", "Ann");
-    struct err e = { 0 };
+    struct err e = {0};
     uint64_t position = 1;
 
     w->settings.password = "wrong\"\\";
@@ -344,17 +346,42 @@ Test(axigen_create, wrong_password_and_no_server)
 /* ---- hostile values ---------------------------------------------------------------------------------------------- */
 
 static const char *const hostile[] = {
-    "\"", "\\", "\\\"", "a\" lastName \"b", "x\" ; COMMIT", "') REMOVE Account ann", "<domain#> ", "+OK: done", "-ERR: no", ".", "..",
-    "()", "(a b)", "  two  blanks  ", "\\", "\\\\\"", "%s%n", "näïve \xe2\x82\xac \xf0\x9f\x98\x80", "'", "$HOME", "yes", "0",
-    "SET password \"x\"", "BACK", "a\\", "\"\"", "#", "\xc2\xa0",
+    "\"",
+    "\\",
+    "\\\"",
+    "a\" lastName \"b",
+    "x\" ; COMMIT",
+    "') REMOVE Account ann",
+    "<domain#> ",
+    "+OK: done",
+    "-ERR: no",
+    ".",
+    "..",
+    "()",
+    "(a b)",
+    "  two  blanks  ",
+    "\\",
+    "\\\\\"",
+    "%s%n",
+    "näïve \xe2\x82\xac \xf0\x9f\x98\x80",
+    "'",
+    "$HOME",
+    "yes",
+    "0",
+    "SET password \"x\"",
+    "BACK",
+    "a\\",
+    "\"\"",
+    "#",
+    "\xc2\xa0",
 };
 
 Test(axigen_create, hostile_values_in_every_field)
 {
     struct world *w = world_new(NULL);
     size_t n = sizeof(hostile) / sizeof(*hostile);
-    static const char *const fields[] = { "contactInfo.firstName", "contactInfo.lastName", "contactInfo.businessAddress",
-                                          "contactInfo.company", "contactInfo.website" };
+    static const char *const fields[] = {"contactInfo.firstName", "contactInfo.lastName", "contactInfo.businessAddress",
+                                         "contactInfo.company", "contactInfo.website"};
 
     for (size_t i = 0; i < n; i++) {
         char address[64];
@@ -383,7 +410,7 @@ Test(axigen_create, hostile_values_in_every_field)
 /* Everywhere else the server refuses them, and nothing else happens. */
 Test(axigen_create, hostile_values_elsewhere)
 {
-    static const char *const fields[] = { "account.accountType", "account.class", "quotas.mboxCount" };
+    static const char *const fields[] = {"account.accountType", "account.class", "quotas.mboxCount"};
     struct world *w = world_new(NULL);
     size_t n = sizeof(hostile) / sizeof(*hostile);
     char *before, *after;
@@ -394,7 +421,7 @@ Test(axigen_create, hostile_values_elsewhere)
         struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
 
         if (i % 3 == 2 && strcmp(hostile[i / 3], "0") == 0)
-            continue;   /* a number */
+            continue; /* a number */
         set(w, a, fields[i % 3], hostile[i / 3]);
         expect_outcome(w, a, OUTCOME_REFUSED, "");
     }
@@ -402,7 +429,7 @@ Test(axigen_create, hostile_values_elsewhere)
         struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
 
         if (strpbrk(hostile[i], "\"\\'<:;%$#.\xc2") == NULL)
-            continue;   /* words are services to us */
+            continue; /* words are services to us */
         set(w, a, "limits.services", hostile[i]);
         expect_outcome(w, a, OUTCOME_PARK, "limits.services");
     }
@@ -415,10 +442,10 @@ Test(axigen_create, hostile_values_elsewhere)
 
 Test(axigen_create, hostile_names)
 {
-    static const char *const names[] = { "a\"b@example.com", "a\\@example.com", "o'neil@example.com", "a(b@example.com",
-                                         "a\" password \"x@example.com" };
+    static const char *const names[] = {"a\"b@example.com", "a\\@example.com", "o'neil@example.com", "a(b@example.com",
+                                        "a\" password \"x@example.com"};
     struct world *w = world_new(NULL);
-    struct err e = { 0 };
+    struct err e = {0};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct action *a = create(w, (int)i + 1, names[i], "Ann");

@@ -67,7 +67,7 @@ Test(axigen_depart, keep)
 
 Test(axigen_depart, the_policy_of_each_cause)
 {
-    static const enum cause causes[] = { CAUSE_DELETE, CAUSE_ABSENT, CAUSE_LEAVE, CAUSE_MOVED };
+    static const enum cause causes[] = {CAUSE_DELETE, CAUSE_ABSENT, CAUSE_LEAVE, CAUSE_MOVED};
 
     for (size_t i = 0; i < 4; i++) {
         struct world *w = world_new(NULL);
@@ -104,7 +104,8 @@ Test(axigen_depart, from_one_policy_to_the_next)
 Test(axigen_depart, services_told_while_disabled)
 {
     struct world *w = world_new(NULL);
-    struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com"), *none = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
+    struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com"),
+                  *none = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
 
     make_ann(w);
     expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
@@ -164,7 +165,7 @@ Test(axigen_depart, retirement)
     struct world *w = world_new(NULL);
     enum outcome outcome;
     struct slice words;
-    struct err e = { 0 };
+    struct err e = {0};
 
     clock_set_wall_ms(1000000);
     make_ann(w);
@@ -189,7 +190,7 @@ static void expect_kept_at_due(struct world *w, enum outcome expected)
 {
     enum outcome outcome;
     struct slice words;
-    struct err e = { 0 };
+    struct err e = {0};
     char *before = state_of(w), *after;
 
     cr_assert_eq(w->sink->class->remove_due(w->sink, uuid_of(1), &outcome, &words, &e), SINK_OK, "%s", e.text);
@@ -206,7 +207,8 @@ Test(axigen_depart, due_but_not_ours_any_more)
 
     make_ann(w);
     expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_DELETE));
-    by_hand(w, "example.com", "{'accounts':{'axsync-aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa0001':{'settings':{'customerReference':'mine'}}}}");
+    by_hand(w, "example.com",
+            "{'accounts':{'axsync-aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa0001':{'settings':{'customerReference':'mine'}}}}");
     expect_kept_at_due(w, OUTCOME_PARK);
     by_hand(w, "example.com", "{'settings':{'enableLDAPSync':'yes'}}");
     w->sink->class->reopen(w->sink);
@@ -232,8 +234,8 @@ Test(axigen_depart, return_within_retention)
 /* A refusal in the middle of a retirement leaves all as it was. */
 Test(axigen_depart, retirement_is_all_or_nothing)
 {
-    static const char *const refuse[] = { "CONFIG Limits", "SET services*", "SHOW ATTR services", "DONE", "LIST Aliases", "REMOVE Alias*",
-                                          "SET name*", "COMMIT" };
+    static const char *const refuse[] = {"CONFIG Limits", "SET services*", "SHOW ATTR services", "DONE",
+                                         "LIST Aliases",  "REMOVE Alias*", "SET name*",          "COMMIT"};
     struct world *w = world_new(NULL);
     struct axigen_record r;
     char *before, *after;
@@ -264,7 +266,7 @@ Test(axigen_depart, the_address_of_one_that_is_gone)
 
     make_ann(w);
     expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
-    deliver(w, (struct action *[]){ create(w, 2, "ann@example.com", "Other Ann") }, 1, 1);
+    deliver(w, (struct action *[]){create(w, 2, "ann@example.com", "Other Ann")}, 1, 1);
     expect_mail_of(w, RETIRED_1, "ann@example.com");
     expect_part(w, "ann@example.com", "contactInfo.firstName", "\"Other Ann\"");
     cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of(RETIRED_1)) && r.state == RECORD_DISABLED);
@@ -316,7 +318,8 @@ Test(axigen_depart, rename_to_a_name_that_is_taken)
 Test(axigen_depart, rename_across_domains)
 {
     struct world *w = world_new(NULL);
-    struct action *a = rename_to(w, 1, "ann@example.com", "ann@other.org"), *update = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@other.org");
+    struct action *a = rename_to(w, 1, "ann@example.com", "ann@other.org"),
+                  *update = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@other.org");
 
     make_ann(w);
     expect_outcome(w, a, OUTCOME_PART, "can't rename across domains");
@@ -328,8 +331,9 @@ Test(axigen_depart, rename_across_domains)
     alias(w, update, "x@other.org");
     expect_outcome(w, update, OUTCOME_PART, "x@other.org");
     /* somebody moved mail and mark */
-    by_hand(w, "other.org", "{'accounts':{'ann':{'name':'ann','id':9,'settings':{'customerReference':"
-                            "'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa0001'}}}}");
+    by_hand(w, "other.org",
+            "{'accounts':{'ann':{'name':'ann','id':9,'settings':{'customerReference':"
+            "'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaa0001'}}}}");
     expect_done(w, a);
     expect_done(w, update);
     expect_part(w, "ann@other.org", "contactInfo.office", "\"1\"");

@@ -24,7 +24,7 @@ static struct action *members(struct world *w, const char *const *changes)
     return a;
 }
 
-#define MEMBERS(w, ...) members(w, (const char *const[]){ __VA_ARGS__, NULL })
+#define MEMBERS(w, ...) members(w, (const char *const[]){__VA_ARGS__, NULL})
 
 static void make_staff(struct world *w)
 {
@@ -46,7 +46,8 @@ Test(axigen_group, create_update_delete)
     clear(w, update, "group.receiveEmailFrom");
     set(w, update, "group.publishContactInfo", "yes");
     expect_done(w, update);
-    expect_group_part(w, "staff@example.com", "settings", "{\"publishContactInfo\":\"yes\",\"receiveEmailFrom\":\"anybody\"}");
+    expect_group_part(w, "staff@example.com", "settings",
+                      "{\"publishContactInfo\":\"yes\",\"receiveEmailFrom\":\"anybody\"}");
     expect_done(w, group(w, ACTION_GROUP_DELETE, "staff@example.com"));
     expect_absent(w, "staff@example.com");
     cr_assert(!record_of(w, 50, &r));
@@ -58,7 +59,8 @@ Test(axigen_group, create_update_delete)
 Test(axigen_group, disabled_and_back)
 {
     struct world *w = world_new(NULL);
-    struct action *a = group(w, ACTION_GROUP_DELETE, "staff@example.com"), *update = group(w, ACTION_GROUP_UPDATE, "staff@example.com");
+    struct action *a = group(w, ACTION_GROUP_DELETE, "staff@example.com"),
+                  *update = group(w, ACTION_GROUP_UPDATE, "staff@example.com");
 
     a->cause = CAUSE_LEAVE;
     make_staff(w);
@@ -97,7 +99,9 @@ Test(axigen_group, adoption)
     struct world *w = world_new(NULL);
     struct action *a = group(w, ACTION_GROUP_CREATE, "staff@example.com"), *m;
 
-    by_hand(w, "example.com", "{'groups':{'staff':{'name':'staff','id':9,'addresses':{'boss@x.org':'boss@x.org','ann@x.org':'ann@x.org'}}}}");
+    by_hand(
+        w, "example.com",
+        "{'groups':{'staff':{'name':'staff','id':9,'addresses':{'boss@x.org':'boss@x.org','ann@x.org':'ann@x.org'}}}}");
     expect_outcome(w, a, OUTCOME_ADOPT, "queue adopt");
     w->first = true;
     expect_done(w, a);
@@ -138,13 +142,14 @@ Test(axigen_group, members_of_ours_and_of_others)
     world_free(&w);
 }
 
-/* Told anew, or again after a lost connection: what is there may be ours, and is taken away when the directory says so. */
+/* Told anew, or again after a lost connection: what is there may be ours, and is taken away when the directory says so.
+ */
 Test(axigen_group, members_told_again)
 {
     struct world *w = world_new(NULL);
     struct action *a, *b;
     bool again = true;
-    struct err e = { 0 };
+    struct err e = {0};
 
     make_staff(w);
     a = MEMBERS(w, "+ann@x.org");

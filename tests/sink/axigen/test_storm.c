@@ -117,23 +117,26 @@ static void story_remove(struct world *w, struct story *s)
 
 typedef void (*story_maker)(struct world *w, struct story *s);
 
+static const story_maker stories[] = {story_creates, story_swap,   story_return,
+                                      story_rebind,  story_groups, story_remove};
+
 /* Runs a story with this rule of the emulator (NULL: none), and tells how the server is then. */
 static char *run(struct world *w, story_maker story, const char *rule)
 {
-    struct story s = { 0 };
+    struct story s = {0};
 
     world_empty(w);
     if (rule)
         emulator_control(w->emulator, "%s", rule);
-    w->first = true;   /* an account that ADD made at once, and that was cut off before its mark, is adopted */
+    w->first = true; /* an account that ADD made at once, and that was cut off before its mark, is adopted */
     w->settings.retention_s = 3600;
     story(w, &s);
     deliver(w, s.a, s.n, s.batch);
     return state_of(w);
 }
 
-/* The Nth command that fits, of all connections, is done or not done and the connection ends; for every N until the story has no
- * Nth one. */
+/* The Nth command that fits, of all connections, is done or not done and the connection ends; for every N until the
+ * story has no Nth one. */
 static void storm(struct world *w, story_maker story, const char *how)
 {
     char *calm = run(w, story, NULL), *state;
@@ -154,8 +157,7 @@ static void storm(struct world *w, story_maker story, const char *how)
 
 static void storms(const char *how, const char *option, const char *value)
 {
-    static const story_maker stories[] = { story_creates, story_swap, story_return, story_rebind, story_groups, story_remove };
-    struct world *w = world_new((const char *const[]){ option, value, NULL });
+    struct world *w = world_new((const char *const[]){option, value, NULL});
 
     for (size_t i = 0; i < sizeof(stories) / sizeof(*stories); i++)
         storm(w, stories[i], how);
@@ -191,6 +193,59 @@ Test(axigen_storm, removed_at_once, .timeout = 300)
 Test(axigen_storm, added_at_once, .timeout = 300)
 {
     storms("drop-after", "--add", "now");
+}
+
+/* What the reference leaves open changes nothing, nor does the manner in which a server writes; both with a cut in it.
+ */
+Test(axigen_storm, every_server_ends_the_same, .timeout = 300)
+{
+    static const char *const servers[][2] = {{"--strings", "bare"}, {"--escapes", "no"},   {"--bytewise", "yes"},
+                                             {"--freed", "now"},    {"--keep", "domain"},  {"--remove", "now"},
+                                             {"--glue", "3"},       {"--colours", "yes"},  {"--separate", "yes"},
+                                             {"--ok-text", "fine"}, {"--round-trip", "1"}, {"--user-status", "yes"}};
+    struct world *w = world_new(NULL);
+    char *calm[6];
+
+    for (size_t i = 0; i < 6; i++)
+        calm[i] = run(w, stories[i], NULL);
+    world_free(&w);
+    for (size_t k = 0; k < sizeof(servers) / sizeof(*servers); k++) {
+        w = world_new((const char *const[]){servers[k][0], servers[k][1], NULL});
+        w->settings.depth = 1 + (int)k % 5;
+        for (size_t i = 0; i < 6; i++) {
+            char *state = run(w, stories[i], k % 2 ? "rule drop-after context domain* nth 9" : NULL);
+
+            cr_assert_str_eq(state, calm[i], "%s: %s", servers[k][0], state);
+            free(state);
+        }
+        world_free(&w);
+    }
+    for (size_t i = 0; i < 6; i++)
+        free(calm[i]);
+}
+
+/* The item that was being done when the connection broke is named, so that it alone can be set aside. */
+Test(axigen_storm, who_was_under_way)
+{
+    struct world *w = world_new(NULL);
+    struct action *a[10];
+    struct err e = {0};
+
+    for (int i = 0; i < 10; i += 3) {
+        world_empty(w);
+        for (int k = 0; k < 10; k++) {
+            char address[64];
+
+            snprintf(address, sizeof(address), "user%d@example.com", k);
+            a[k] = create(w, k + 1, address, "Ann");
+            snprintf(address, sizeof(address), "alias%d@example.com", k);
+            alias(w, a[k], address);
+        }
+        emulator_control(w->emulator, "rule drop-before nth 1 pattern \"ADD Alias*alias%d*\"", i);
+        cr_assert_eq(apply(w, a, 10, NULL, &e), SINK_DOWN);
+        cr_assert_eq(under_way, (size_t)i, "%zu instead of %d", under_way, i);
+    }
+    world_free(&w);
 }
 
 /* Every connection ends after so many commands. */
