@@ -386,6 +386,8 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
     enum axigen_found found;
     bool made, here = true;
 
+    if (w->add && w->opened == OPENED_REFUSED)
+        return take_over(ax, w, w->refusal, OUTCOME_REFUSED);
     if (axigen_make_room(ax, w, w->action->address, &made))
         return -1;
     if (!made)
@@ -406,16 +408,18 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
     return add(ax, w);
 }
 
-/* UPDATE was refused. */
+/* UPDATE was refused: is there nothing, or was it for another reason? */
 int axigen_account_update(struct axigen *ax, struct axigen_work *w)
 {
     enum axigen_found found = FOUND_NOTHING;
 
-    if (w->known && look(ax, w, &found))
+    if (!w->known)
+        new_record(w);
+    if (look(ax, w, &found))
         return -1;
     if (found == FOUND_OURS || found == FOUND_UNMARKED)
         return carry_out(ax, w, found == FOUND_UNMARKED, false);
     if (found == FOUND_NOTHING)
-        axigen_note_other(w, found, w->known ? w->rec.address : w->action->address, slice_of(""));
+        axigen_note_other(w, found, w->rec.address, slice_of(""));
     return 0;
 }

@@ -6,7 +6,8 @@
  *   axigen_find.c     whose an account is: marks, adoption, an address made free
  *   axigen_account.c  create and update
  *   axigen_depart.c   delete, rename, rebind, removal of what is due
- *   axigen_group.c    groups and their members
+ *   axigen_group.c    groups
+ *   axigen_member.c   their members
  *
  * Functions that talk return 0, or -1 when the session is over or a record could not be stored: then *ax->e says why,
  * and apply ends with SINK_DOWN. What the server refuses is no such failure: it is noted in the work. */
@@ -183,7 +184,15 @@ void axigen_rebound(struct axigen *ax, struct axigen_work *w, const uint8_t *fro
 /* ---- axigen_group.c ---- */
 
 int axigen_group(struct axigen *ax, struct axigen_work *w);
+enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
+/* Opens a group of the domain we are in. GROUP_UNKNOWN: it is there, or may be, and was noted in w (may be NULL). */
+int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen);
+void axigen_note_absent(struct axigen_work *w);
 /* A group that is gone and whose address another takes. */
 int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec);
+
+/* ---- axigen_member.c ---- */
+
+int axigen_members(struct axigen *ax, struct axigen_work *w);
 
 #endif

@@ -480,3 +480,15 @@ Test(axigen_create, passwords)
     expect_part(w, "ann@example.com", "password", "\"48 lower upper digit other\"");
     world_free(&w);
 }
+
+/* A refusal costs few commands: Axigen may close a connection after too many. */
+Test(axigen_create, refusals_are_few)
+{
+    struct world *w = world_new((const char *const[]){"--licence", "1", NULL});
+    struct action **a = many(w, 11);
+    struct err e = {0};
+
+    cr_assert_eq(apply(w, a, 11, NULL, &e), SINK_OK, "%s", e.text);
+    cr_assert_leq(emulator_counter(w->emulator, "refused"), 2 * 10);
+    world_free(&w);
+}
