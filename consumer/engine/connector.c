@@ -481,6 +481,11 @@ void connector_reload(struct connector *c)
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
+const char *connector_name(const struct connector *c)
+{
+    return c->conf->name;
+}
+
 void connector_status(struct connector *c, struct status *out)
 {
     struct writer *w = &c->writer;

@@ -130,8 +130,8 @@ Test(offline, queue)
            "runs",
            NULL, "queue", "-c", conf);
     EXPECT(EX_OK, "corp/journal", NULL, "queue", "list", "-c", conf);
-    EXPECT(EX_OK, "Nothing is parked", NULL, "queue", "retry", "--all", "-c", conf);
-    EXPECT(EX_OK, "nothing to drop", NULL, "queue", "drop", "corp/journal/2", "-c", conf);
+    EXPECT(EX_OK, "corp: nothing to retry", NULL, "queue", "retry", "--all", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no action corp/journal/2 (any more)", "queue", "drop", "corp/journal/2", "-c", conf);
     free(conf);
 }
 
