@@ -18,10 +18,9 @@ static struct writer *writer;
 static struct hold_numbers numbers;
 static char folder[64];
 static struct config_sink sinks[1];
-static struct sink sink;
 static const struct sink_records *records;
 static atomic_bool refuses;
-static char name[] = "mail";
+static char name[] = "mail", dead_name[] = "dead";
 
 static enum sink_result apply(struct sink *s, struct sink_item *items, size_t n, size_t *under_way, struct err *e)
 {
@@ -73,30 +72,58 @@ static void queue_some(int first, int n)
     cr_assert_eq(store_commit(writer->mirror.store, &t, &e), 0, "%s", e.text);
 }
 
+static enum sink_result apply_down(struct sink *s, struct sink_item *items, size_t n, size_t *under_way, struct err *e)
+{
+    (void)s;
+    (void)items;
+    *under_way = n;
+    err_set(e, ERR_UNAVAILABLE, "the target is down");
+    return SINK_DOWN;
+}
+
+static const struct sink_class dead_class = { .type = "dead", .open = open_target, .apply = apply_down,
+                                              .close = close_target };
+
 static struct deliver *the_sink(void)
 {
     return writer->sinks[0].deliver;
 }
 
-static void start(void)
+static struct deliver_settings settings_of(char *sink_name, size_t index)
 {
-    struct deliver_settings settings = {
-        .connector = "corp", .name = name, .type = "axigen", .db = writer->mirror.store->db, .retry_min_s = 1,
+    return (struct deliver_settings){
+        .connector = "corp", .name = sink_name, .index = index, .type = "axigen", .db = writer->mirror.store->db, .retry_min_s = 1,
         .retry_max_s = 1, .actions = true, .hooks = { writer, errand_commit, errand_look_up }, .max_attempts = 3,
         .look_again_s = 3600,
     };
-    struct sink *copy = mem_alloc(sizeof(*copy));
+}
 
-    writer->sinks[0].name = name;
-    writer->sinks[0].deliver = deliver_new(&settings);
-    writer->n_sinks = 1;
+static void add_sink(char *sink_name, const struct sink_class *of)
+{
+    struct deliver_settings settings = settings_of(sink_name, writer->n_sinks);
+    struct writer_sink *s = &writer->sinks[writer->n_sinks++];
+    struct sink *made = mem_alloc(sizeof(*made));
+
+    s->name = sink_name;
+    s->deliver = deliver_new(&settings);
+    *made = (struct sink){ of, sink_name, sink_name, deliver_stop_flag(s->deliver) };
+    deliver_set_sink(s->deliver, made);
+}
+
+static void start_all(void)
+{
     records = deliver_records(the_sink());
-    *copy = (struct sink){ &class, name, name, deliver_stop_flag(the_sink()) };
-    sink = *copy;
-    deliver_set_sink(the_sink(), copy);
     writer_start(writer);
-    deliver_committed(the_sink(), queue_last(writer->mirror.store));
-    deliver_start(the_sink(), 0, true);
+    for (size_t i = 0; i < writer->n_sinks; i++) {
+        deliver_committed(writer->sinks[i].deliver, queue_last(writer->mirror.store));
+        deliver_start(writer->sinks[i].deliver, 0, true);
+    }
+}
+
+static void start(void)
+{
+    add_sink(name, &class);
+    start_all();
 }
 
 static void open_all(void)
@@ -137,9 +164,11 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void close_all(void)
 {
-    deliver_stop(the_sink());
+    for (size_t i = 0; i < writer->n_sinks; i++)
+        deliver_stop(writer->sinks[i].deliver);
     writer_stop(writer);
-    deliver_free(&writer->sinks[0].deliver);
+    for (size_t i = 0; i < writer->n_sinks; i++)
+        deliver_free(&writer->sinks[i].deliver);
     audit_store(writer->mirror.store);
     writer_close(writer);
     mapping_free(&writer->mirror.mapping);
@@ -212,6 +241,24 @@ Test(errand, the_writer_stores_what_the_sink_did)
     deadline = clock_mono_ms() + DEADLINE_MS;
     while (rows_in(TABLE_QUEUE) > 0)   /* what all sinks have is dropped */
         cr_assert_lt(clock_mono_ms(), deadline);
+}
+
+Test(errand, a_dead_sink_holds_up_nobody_and_loses_nothing)
+{
+    struct sink_row row = { 0 };
+    struct txn *t;
+    struct err e;
+
+    queue_some(1, 1500);
+    t = store_begin(writer->mirror.store);
+    sink_row_put(t, dead_name, &row);
+    cr_assert_eq(store_commit(writer->mirror.store, &t, &e), 0);
+    add_sink(name, &class);
+    add_sink(dead_name, &dead_class);
+    start_all();
+    wait_for(1500, 0);
+    cr_expect_eq(rows_in(TABLE_QUEUE), 1500u, "the other one has none of it");
+    cr_expect_eq(writer->sinks[1].acked, 0u);
 }
 
 Test(errand, the_operator_retries_and_the_thread_is_woken)
