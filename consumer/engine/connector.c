@@ -171,6 +171,39 @@ static struct sink *make_sink(struct connector *c, const struct config_sink *s, 
     return NULL;
 }
 
+static void drop_sink(struct mirror *m, const char *name, uint64_t position, const char *why)
+{
+    size_t aside = aside_drop(m->t, name), records = records_drop(m->t, name);
+
+    log_warning(m->subject, "sink \"%s\" is %s: its position (seq %llu) is dropped", name, why,
+                (unsigned long long)position);
+    if (aside || records)
+        log_warning(m->subject, "with sink \"%s\" go %zu actions that it had not taken, and what axsync knew of %zu "
+                                "accounts and groups there: which are its own and which are to be removed; they stay as "
+                                "they are at the target", name, aside, records);
+    sink_position_del(m->t, name);
+}
+
+/* Whether the sink was there before, and where it stands. One that is of another type now has taken over nothing but the
+ * name: it is a new one. */
+static int read_position(struct connector *c, const struct config_sink *conf, bool *known, uint64_t *stored, struct err *e)
+{
+    struct mirror *m = &c->writer.mirror;
+    struct sink_row row;
+
+    mirror_begin(m);
+    *known = sink_row_get(m->t, conf->name, &row);
+    *stored = row.position;
+    if (!*known || c->run == RUN_DRY || row.actions == is_action_sink(c, conf)) {
+        txn_abort(&m->t);
+        return 0;
+    }
+    drop_sink(m, conf->name, row.position, "of another type now");
+    *known = false;
+    *stored = 0;
+    return mirror_commit(m, e);
+}
+
 /* Opens a sink before anything is numbered: a file that is ahead of the state moves the numbering above it. */
 static int add_sink(struct connector *c, const struct config_sink *conf, struct err *e)
 {
@@ -198,9 +231,8 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
     struct sink *sink;
     bool known, resync;
 
-    mirror_begin(m);
-    known = sink_position_get(m->t, name, &stored);
-    txn_abort(&m->t);
+    if (read_position(c, conf, &known, &stored, e) != 0)
+        return -1;
     resync = !known && c->run != RUN_DRY && last > 0;
     if (c->run == RUN_DRY)
         stored = last;
@@ -240,19 +272,6 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
     return 0;
 }
 
-static void drop_sink(struct mirror *m, const char *name, uint64_t position)
-{
-    size_t aside = aside_drop(m->t, name), records = records_drop(m->t, name);
-
-    log_warning(m->subject, "sink \"%s\" is no longer in the configuration: its position (seq %llu) is dropped", name,
-                (unsigned long long)position);
-    if (aside || records)
-        log_warning(m->subject, "with sink \"%s\" go %zu actions that it had not taken, and what axsync knew of %zu "
-                                "accounts and groups there: which are its own and which are to be removed; they stay as "
-                                "they are at the target", name, aside, records);
-    sink_position_del(m->t, name);
-}
-
 /* Positions of sinks that are no longer in the configuration. */
 static void drop_sinks(struct connector *c)
 {
@@ -269,7 +288,7 @@ static void drop_sinks(struct connector *c)
         for (size_t i = 0; i < c->conf->n_sinks; i++)
             known = known || strcmp(c->conf->sinks[i].name, text) == 0;
         if (!known) {
-            drop_sink(m, text, position);
+            drop_sink(m, text, position, "no longer in the configuration");
             m->urgent = true;
         }
         free(text);
@@ -285,7 +304,8 @@ static int store_positions(struct writer *w, struct err *e)
 {
     mirror_begin(&w->mirror);
     for (size_t i = 0; i < w->n_sinks; i++) {
-        struct sink_row row = { .position = w->sinks[i].acked, .telling = w->sinks[i].acked > 0 };
+        struct sink_row row = { .position = w->sinks[i].acked, .actions = true,
+                                .telling = w->sinks[i].acked > 0 };
 
         if (w->sinks[i].dirty)
             sink_position_put(w->mirror.t, w->sinks[i].name, w->sinks[i].acked);
@@ -442,6 +462,11 @@ void connector_reload(struct connector *c)
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
+
+const char *connector_name(const struct connector *c)
+{
+    return c->conf->name;
+}
 
 void connector_status(struct connector *c, struct status *out)
 {

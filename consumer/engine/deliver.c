@@ -325,7 +325,6 @@ static void *run_actions(struct deliver *d)
 {
     int64_t delay = 0, until = -1;
 
-    dispatch_begin(d->dispatch, d->resync);
     for (;;) {
         uint64_t seen = wakes(d);
         struct err e = { 0 };
@@ -368,6 +367,10 @@ void deliver_start(struct deliver *d, uint64_t position, bool resync)
     d->position = position;
     d->resync = resync;
     d->running = true;
+    if (d->dispatch) {
+        dispatch_begin(d->dispatch, resync);
+        publish_row(d, false);
+    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);   /* signals are the main loop's */
     if (pthread_create(&d->thread, NULL, run, d) != 0)
@@ -401,7 +404,7 @@ void deliver_status(struct deliver *d, struct status_sink *out)
     pthread_mutex_lock(&d->lock);
     out->acked = d->position;
     out->queued = d->committed > d->position ? d->committed - d->position : 0;
-    out->waiting = sink_row_waiting(&d->row);
+    out->waiting = sink_row_waiting(&d->row) + d->row.telling;   /* at least one action it has not */
     out->parked = sink_row_parked(&d->row);
     out->due = d->row.due;
     out->resting = d->resting && d->committed <= d->position;
