@@ -162,13 +162,14 @@ static bool is_action_sink(const struct connector *c, const struct config_sink *
 }
 
 /* The one place that knows the classes of sinks. */
-static struct sink *make_sink(struct connector *c, const struct config_sink *s, struct deliver *d, struct err *e)
+static struct sink *make_sink(struct connector *c, const struct config_sink *s, struct deliver *d)
 {
+    struct axigen_settings *settings = &c->axigen[c->writer.n_sinks];
+
     if (!is_action_sink(c, s))
         return sink_file_new(s->name, s->name, s->path, deliver_stop_flag(d));
-    set_axigen(&c->axigen[c->writer.n_sinks], s);
-    err_set(e, ERR_CONFIG, "the Axigen sink is not in this version yet");   /* config_not_yet.c says so before */
-    return NULL;
+    set_axigen(settings, s);
+    return sink_axigen_new(s->name, s->name, settings, deliver_records(d), deliver_stop_flag(d));
 }
 
 static void drop_sink(struct mirror *m, const char *name, uint64_t position, const char *why)
@@ -228,7 +229,6 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
         .look_again_s = look_again_s(c->conf),
     };
     uint64_t stored = 0, position, last = queue_last(c->store);
-    struct sink *sink;
     bool known, resync;
 
     if (read_position(c, conf, &known, &stored, e) != 0)
@@ -238,13 +238,11 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
         stored = last;
     s->name = name;
     s->deliver = deliver_new(&settings);
-    sink = make_sink(c, conf, s->deliver, e);
+    deliver_set_sink(s->deliver, make_sink(c, conf, s->deliver));
     w->n_sinks++;
-    if (sink == NULL)
-        return err_add(e, "sink \"%s\"", name);
-    deliver_set_sink(s->deliver, sink);
     position = stored;
-    if (deliver_open(s->deliver, stored, &position, e) != 0) {
+    /* An action sink's position is ours alone, and its server may not answer for a while: its thread opens it. */
+    if (!actions && deliver_open(s->deliver, stored, &position, e) != 0) {
         if (e->class == ERR_CONFIG || e->class == ERR_TEMP || c->run != RUN_DAEMON)
             return err_add(e, "sink \"%s\"", name);
         log_error(m->subject, "sink \"%s\": %s; trying again", name, e->text);

@@ -19,7 +19,7 @@ struct deliver {
     char *subject;             /* connector/sink */
     struct sink *sink;
     atomic_bool stop;
-    bool opened, running, resync;
+    bool opened, tried, running, resync;
     pthread_t thread;
 
     pthread_mutex_t lock;      /* guards what follows */
@@ -99,6 +99,7 @@ static void set_error(struct deliver *d, const char *text)
 
 int deliver_open(struct deliver *d, uint64_t stored, uint64_t *position, struct err *e)
 {
+    d->tried = true;
     if (d->sink->class->open(d->sink, stored, position, e) != 0) {
         set_error(d, e->text);
         return -1;
@@ -190,7 +191,8 @@ static bool open_at_last(struct deliver *d)
     struct err e;
 
     while (!d->opened && !d->stop) {
-        wait_ms(d, delay);
+        if (d->tried)
+            wait_ms(d, delay);
         if (d->stop || deliver_open(d, d->position, &position, &e) == 0)
             break;
         log_error(d->subject, "%s; trying again in %lld s", e.text, (long long)(delay / 1000));
