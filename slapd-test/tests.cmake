@@ -9,7 +9,7 @@ target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle restart guard badinput kill entry)
+set(integration lifecycle restart guard badinput kill entry attributes)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()
@@ -21,6 +21,7 @@ foreach(name IN LISTS integration)
   set_tests_properties(slapd.${name} PROPERTIES TIMEOUT 800 LABELS slapd)
   list(APPEND integration_tests slapd.${name})
 endforeach()
+target_compile_definitions(it_attributes PRIVATE AXSYNC_SCHEMA="${PROJECT_SOURCE_DIR}/schema/axsync.ldif")
 if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
 endif()

@@ -101,6 +101,7 @@ static void set_source(struct connector *c)
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
         .subject = conf->name,
+        .reads_schema = true,
     };
     c->probe_settings = (struct probe_settings){ &c->source_settings, conf->watchdog_interval };
     c->hooks = (struct source_hooks){ c, hook_deliver, hook_cookie, hook_phase };
