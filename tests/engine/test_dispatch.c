@@ -650,7 +650,7 @@ static void settle_down(void)
     }
 }
 
-Test(dispatch, a_moody_target_ends_as_one_that_took_all_in_order, .timeout = 200)
+Test(dispatch, a_moody_target_ends_as_one_that_took_all_in_order)
 {
     const char *given = getenv("AXSYNC_TEST_SEED");
 
@@ -674,7 +674,7 @@ Test(dispatch, a_moody_target_ends_as_one_that_took_all_in_order, .timeout = 200
     fake_compare();
 }
 
-Test(dispatch, all_of_a_domain_go_when_it_is_there, .timeout = 200)
+Test(dispatch, all_of_a_domain_go_when_it_is_there)
 {
     fake_behaves = no_domain_y;
     put_many(3000);
@@ -687,7 +687,7 @@ Test(dispatch, all_of_a_domain_go_when_it_is_there, .timeout = 200)
     cr_expect_eq(sink_row_now().aside[ASIDE_DOMAIN], 0u);
 }
 
-Test(dispatch, a_hundred_thousand_wait_and_one_is_tried, .timeout = 200)
+Test(dispatch, a_hundred_thousand_wait_and_one_is_tried)
 {
     fake_audits = false;
     fake_behaves = no_domain_y;
