@@ -4,7 +4,7 @@
 
 #include "axsync_test.h"
 
-#define MISSING "the server's schema has not these mapped attributes of accounts"
+#define MISSING "the server's schema has not these mapped attributes of "
 
 static const char *const ours[] = {"axsyncAlias", "axsyncAccountType", "axsyncAccountClass", "axsyncServices", "axsyncQuotaKB", NULL};
 static const char *const schemas[] = {AXSYNC_SCHEMA, NULL};

@@ -123,8 +123,8 @@ static void tell_unknown(struct source *s, LDAP *ld)
                 if (!known[k] && strcmp(attrs[k], "entryCSN") != 0 && strcmp(attrs[k], "modifyTimestamp") != 0)
                     buf_printf(&list, "%s%s", list.len ? ", " : "", attrs[k]);
         if (list.len)
-            log_warning(s->settings->subject, "the server's schema has not these mapped attributes of %ss, so their fields are "
-                        "never set: %s (schema/axsync.ldif has those of axsync)", object_kind_name(spec->kind), buf_str(&list));
+            log_warning(s->settings->subject, "the server's schema has not these mapped attributes of what is read under %s, so "
+                        "their fields are never set: %s (schema/axsync.ldif has those of axsync)", spec->base, buf_str(&list));
         buf_free(&list);
         free(known);
     }

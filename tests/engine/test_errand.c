@@ -146,8 +146,7 @@ static void open_all(void)
     m->conf = &conf;
     m->subject = "corp";
     m->numbers = &numbers;
-    m->search.kind = OBJECT_ACCOUNT;
-    m->mapping = mapping_new(OBJECT_ACCOUNT, "mail", true, "example.com", NULL, "", NULL, 0, &e);
+    cr_assert_eq(search_make_all(m, &e), 0, "%s", e.text);
     m->store = store_open(folder, DB_WRITE, &e);
     cr_assert_not_null(m->store, "%s", e.text);
     cr_assert_eq(writer_open(writer, &e), 0, "%s", e.text);
@@ -171,7 +170,6 @@ static void close_all(void)
         deliver_free(&writer->sinks[i].deliver);
     audit_store(writer->mirror.store);
     writer_close(writer);
-    mapping_free(&writer->mirror.mapping);
     store_close(&writer->mirror.store);
     free(writer);
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
