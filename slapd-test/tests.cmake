@@ -9,7 +9,7 @@ target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER Threads::Threads)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle restart guard behind badinput kill entry)
+set(integration lifecycle restart guard behind badinput kill entry attributes)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()
@@ -30,6 +30,7 @@ foreach(suite phases results trouble liveness)
   set_tests_properties(peer.${suite} PROPERTIES TIMEOUT 600 FAIL_REGULAR_EXPRESSION "Tested: 0 ")
   list(APPEND integration_tests peer.${suite})
 endforeach()
+target_compile_definitions(it_attributes PRIVATE AXSYNC_SCHEMA="${PROJECT_SOURCE_DIR}/schema/axsync.ldif")
 if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
 endif()

@@ -47,6 +47,10 @@ struct store *cmd_store(const struct config *conf, const struct config_connector
 typedef int cmd_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e);
 int cmd_each_state(const struct config *conf, cmd_state *each, void *ctx, size_t *n, struct err *e);
 
+struct command;
+/* Does a command of the operator's, through the daemon if one runs, else on the state itself. Returns the exit code. */
+int cmd_command(const struct cmd_options *o, const struct command *cmd);
+
 /* A hold's ID as people type it, "7" or "7.120" (then *upto). False if it is none. */
 bool cmd_hold_id(const char *text, uint32_t *id, uint32_t *upto);
 

@@ -18,7 +18,8 @@
 
 static char *no_attributes[] = {(char *)LDAP_NO_ATTRS, NULL};
 
-LDAPMessage *check_read(const struct check_ldap *d, const char *dn, char **attrs, struct err *e)
+/* One entry, by its DN, for ldap_msgfree(). NULL and *e if it can't be read. */
+static LDAPMessage *check_read(const struct check_ldap *d, const char *dn, char **attrs, struct err *e)
 {
     struct timeval timeout = {.tv_sec = d->conf->timeout};
     LDAPMessage *answer = NULL;
@@ -34,7 +35,8 @@ LDAPMessage *check_read(const struct check_ldap *d, const char *dn, char **attrs
     return NULL;
 }
 
-struct berval **check_values(const struct check_ldap *d, LDAPMessage *answer, const char *attribute)
+/* The values of an attribute of it, for ldap_value_free_len(), or NULL. */
+static struct berval **check_values(const struct check_ldap *d, LDAPMessage *answer, const char *attribute)
 {
     return ldap_get_values_len(d->ld, ldap_first_entry(d->ld, answer), attribute);
 }
@@ -290,8 +292,7 @@ static void check_sync(const struct check_ldap *d)
 
 void check_directory(struct check *c, const struct config_connector *conf)
 {
-    static char *attrs[] = {(char *)"supportedControl", (char *)"namingContexts", (char *)"subschemaSubentry",
-                            (char *)"rootDomainNamingContext", NULL};
+    static char *attrs[] = {(char *)"supportedControl", (char *)"namingContexts", (char *)"rootDomainNamingContext", NULL};
     struct check_ldap d = {.check = c, .conf = conf, .ld = connect_all(c, conf)};
     struct err e = {0};
 

@@ -15,12 +15,6 @@ struct check_ldap {
     LDAPMessage *root; /* the root DSE */
 };
 
-/* One entry, by its DN. NULL and *e if it can't be read; the caller frees it with ldap_msgfree(). */
-LDAPMessage *check_read(const struct check_ldap *d, const char *dn, char **attrs, struct err *e);
-
-/* The values of an attribute of the entry that check_read() gave, to be freed by ldap_value_free_len(), or NULL. */
-struct berval **check_values(const struct check_ldap *d, LDAPMessage *answer, const char *attribute);
-
 /* cmd_check_schema.c */
 void check_schema(const struct check_ldap *d);
 

@@ -1,37 +1,9 @@
 /* `axsync check`: mapped attributes that the server's schema has not. */
-#include <ldap_schema.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cmd_check_ldap.h"
 #include "cmd_directory.h"
-
-/* Whether the type is called that; options ("cn;lang-de") are no part of its name. */
-static bool type_is(const LDAPAttributeType *type, const char *name)
-{
-    struct slice base = slice_make(name, strcspn(name, ";"));
-
-    if (type->at_oid && text_equal_nocase(slice_of(type->at_oid), base))
-        return true;
-    for (size_t i = 0; type->at_names && type->at_names[i]; i++)
-        if (text_equal_nocase(slice_of(type->at_names[i]), base))
-            return true;
-    return false;
-}
-
-static void mark_known(struct berval **types, const struct mapping *m, bool *known)
-{
-    for (size_t i = 0; types && types[i]; i++) {
-        const char *where;
-        int code;
-        LDAPAttributeType *type = ldap_str2attributetype(types[i]->bv_val, &code, &where, LDAP_SCHEMA_ALLOW_ALL);
-
-        for (size_t k = 0; type && k < m->n_rows; k++)
-            known[k] = known[k] || type_is(type, m->rows[k].attribute);
-        if (type)
-            ldap_attributetype_free(type);
-    }
-}
+#include "schema.h"
 
 static void tell_unknown(const struct check_ldap *d, const struct mapping *m, const bool *known)
 {
@@ -42,38 +14,44 @@ static void tell_unknown(const struct check_ldap *d, const struct mapping *m, co
             buf_printf(&list, "%s%s (%s)", list.len ? ", " : "", m->rows[k].attribute, field_name(m->rows[k].field));
     if (list.len)
         check_say(d->check, CHECK_WARNING,
-                  "the server's schema has not these mapped attributes, so their fields are never set: %s "
+                  "the server's schema has not these mapped attributes of %ss, so their fields are never set: %s "
                   "(schema/axsync.ldif has those of axsync)",
-                  buf_str(&list));
+                  object_kind_name(m->kind), buf_str(&list));
     else
-        check_say(d->check, CHECK_OK, "the server's schema has all %zu mapped attributes", m->n_rows);
+        check_say(d->check, CHECK_OK, "the server's schema has all %zu mapped attributes of %ss", m->n_rows,
+                  object_kind_name(m->kind));
     buf_free(&list);
+}
+
+static void check_mapping(const struct check_ldap *d, const struct mapping *m)
+{
+    const char **names = mem_alloc((m->n_rows + 1) * sizeof(*names));
+    bool *known = mem_alloc(m->n_rows + 1);
+
+    for (size_t i = 0; i < m->n_rows; i++)
+        names[i] = m->rows[i].attribute;
+    if (schema_know(d->ld, d->conf->timeout, names, m->n_rows, known))
+        tell_unknown(d, m, known);
+    else
+        check_say(d->check, CHECK_WARNING,
+                  "the server's schema can't be read: mapped attributes that it has not are not seen");
+    free(known);
+    free(names);
 }
 
 void check_schema(const struct check_ldap *d)
 {
-    static char *attrs[] = {(char *)"attributeTypes", NULL};
-    struct berval **where = check_values(d, d->root, "subschemaSubentry"), **types = NULL;
-    struct err e = {0};
-    LDAPMessage *schema = where && where[0] ? check_read(d, where[0]->bv_val, attrs, &e) : NULL;
-    struct mapping *m = cmd_mapping(d->conf, OBJECT_ACCOUNT, &e);
+    for (int kind = 0; kind < OBJECT_KINDS; kind++) {
+        struct err e = {0};
+        struct mapping *m;
 
-    if (schema)
-        types = check_values(d, schema, "attributeTypes");
-    if (m == NULL) {
-        check_say(d->check, CHECK_FAILED, "%s", e.text);
-    } else if (types == NULL) {
-        check_say(d->check, CHECK_WARNING,
-                  "the server's schema can't be read: mapped attributes that it has not are not seen");
-    } else {
-        bool *known = mem_alloc(m->n_rows + 1);
-
-        mark_known(types, m, known);
-        tell_unknown(d, m, known);
-        free(known);
+        if (kind == OBJECT_GROUP && *d->conf->group_base == '\0')
+            continue;
+        m = cmd_mapping(d->conf, (enum object_kind)kind, &e);
+        if (m)
+            check_mapping(d, m);
+        else
+            check_say(d->check, CHECK_FAILED, "%s", e.text);
+        mapping_free(&m);
     }
-    mapping_free(&m);
-    ldap_value_free_len(types);
-    ldap_msgfree(schema);
-    ldap_value_free_len(where);
 }

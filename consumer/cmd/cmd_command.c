@@ -1,6 +1,7 @@
 /* `approve`, `reject` and `resync`: through the daemon if one runs, else on the state itself. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,7 +17,25 @@ static const char *const verbs[] = {
     [COMMAND_APPROVE] = "approve",
     [COMMAND_REJECT] = "reject",
     [COMMAND_RESYNC] = "resync",
+    [COMMAND_RETRY] = "retry",
+    [COMMAND_DROP] = "drop",
+    [COMMAND_ADOPT] = "adopt",
 };
+
+static json_t *rows_json(const struct command *cmd)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < cmd->n_rows; i++) {
+        const struct command_row *r = &cmd->rows[i];
+        char *text = r->n ? mem_printf("%s/%s/%llu.%u", r->connector, r->sink, (unsigned long long)r->seq, r->n)
+                          : mem_printf("%s/%s/%llu", r->connector, r->sink, (unsigned long long)r->seq);
+
+        json_array_append_new(array, json_string(text));
+        free(text);
+    }
+    return array;
+}
 
 static int ask_daemon(const struct config *conf, const struct command *cmd, struct err *e)
 {
@@ -28,6 +47,10 @@ static int ask_daemon(const struct config *conf, const struct command *cmd, stru
         json_object_set_new(request, "hold", json_integer(cmd->hold));
     if (cmd->upto)
         json_object_set_new(request, "upto", json_integer(cmd->upto));
+    if (cmd->all)
+        json_object_set_new(request, "all", json_true());
+    if (cmd->n_rows)
+        json_object_set_new(request, "rows", rows_json(cmd));
     answer = control_request(conf->state_dir, request, ANSWER_MS, e);
     if (answer && control_answer(answer, e) == 0) {
         text = json_string_value(json_object_get(answer, "text"));
@@ -94,6 +117,49 @@ static int resync_offline(const struct config *conf, const struct command *cmd, 
     return rc;
 }
 
+/* Those of a connector among a command's rows, or all. */
+static bool is_meant(const struct command *cmd, const char *connector)
+{
+    bool meant = cmd->all;
+
+    for (size_t i = 0; i < cmd->n_rows; i++)
+        meant = meant || strcmp(cmd->rows[i].connector, connector) == 0;
+    return meant;
+}
+
+static int check_connectors(const struct config *conf, const struct command *cmd, struct err *e)
+{
+    for (size_t i = 0; i < cmd->n_rows; i++) {
+        size_t k = 0;
+
+        while (k < conf->n_connectors && strcmp(conf->connectors[k].name, cmd->rows[i].connector) != 0)
+            k++;
+        if (k == conf->n_connectors)
+            return err_set(e, ERR_NOTFOUND, "there is no connector \"%s\"", cmd->rows[i].connector);
+    }
+    return 0;
+}
+
+static int queue_offline(const struct config *conf, const struct command *cmd, struct hold_numbers *numbers,
+                         struct err *e)
+{
+    int rc = check_connectors(conf, cmd, e);
+
+    for (size_t i = 0; i < conf->n_connectors && rc == 0; i++) {
+        char *folder = state_folder(conf, &conf->connectors[i]);
+
+        if (is_meant(cmd, conf->connectors[i].name)) {
+            rc = state_exists(folder, e);
+            if (rc > 0)
+                rc = run_offline(conf, &conf->connectors[i], cmd, numbers, e);
+            else if (rc == 0 && !cmd->all)
+                rc = err_set(e, ERR_NOTFOUND, "%s has no state yet", conf->connectors[i].name);
+        }
+        free(folder);
+    }
+    return rc;
+}
+
 static int locked(const struct config *conf, const struct command *cmd, struct err *e)
 {
     struct hold_numbers numbers;
@@ -103,6 +169,8 @@ static int locked(const struct config *conf, const struct command *cmd, struct e
     if (state_hold_high(conf, &high, e) != 0)
         return -1;
     numbers.high = high;
+    if (cmd->verb >= COMMAND_RETRY)
+        return queue_offline(conf, cmd, &numbers, e);
     if (cmd->verb == COMMAND_RESYNC)
         return resync_offline(conf, cmd, &numbers, e);
     if (cmd_each_state(conf, find_hold, &find, NULL, e) != 0)
@@ -126,7 +194,7 @@ static int offline(const struct config *conf, const struct command *cmd, struct 
     return rc;
 }
 
-static int run(const struct cmd_options *o, const struct command *cmd)
+int cmd_command(const struct cmd_options *o, const struct command *cmd)
 {
     struct config *conf = cmd_config(o);
     struct err e = {0};
@@ -150,7 +218,7 @@ static int run_on_hold(const struct cmd_options *o, enum command_verb verb)
                 o->argv[0]);
         return EX_USAGE;
     }
-    return run(o, &cmd);
+    return cmd_command(o, &cmd);
 }
 
 int cmd_approve(const struct cmd_options *o)
@@ -167,5 +235,5 @@ int cmd_resync(const struct cmd_options *o)
 {
     const struct command cmd = {.verb = COMMAND_RESYNC};
 
-    return run(o, &cmd);
+    return cmd_command(o, &cmd);
 }

@@ -4,14 +4,19 @@
 #include <sysexits.h>
 
 #include "cmd.h"
+#include "aside.h"
 #include "control.h"
 #include "queue.h"
+#include "records.h"
 
 #define ANSWER_MS 2000
+#define ASIDE_MAX 200   /* rows of a sink that are shown */
 #define OLDEST_BYTES 60 /* of an action's address that is shown */
 
 struct list {
     struct table_rows *rows;
+    struct table_rows *aside, *due; /* actions that were set aside; accounts that are to be removed */
+    bool cut;                       /* there are more */
     json_t *connectors; /* of the running daemon's status, or NULL */
 };
 
@@ -63,9 +68,10 @@ static void list_sink(struct list *l, const struct config_connector *c, const st
 {
     json_t *live = live_sink(l, c->name, sink->name);
     const char *error = json_string_value(json_object_get(live, "lastError"));
-    uint64_t position = 0;
-    bool known = sink_position_get(t, sink->name, &position);
-    uint64_t queued = last > position ? last - position : 0;
+    struct sink_row row;
+    bool known = sink_row_get(t, sink->name, &row);
+    uint64_t position = row.position;
+    uint64_t queued = (last > position ? last - position : 0) + sink_row_waiting(&row);
 
     rows_printf(l->rows, "%s/%s", c->name, sink->name);
     rows_printf(l->rows, "%llu", (unsigned long long)position);
@@ -78,14 +84,99 @@ static void list_sink(struct list *l, const struct config_connector *c, const st
     else if (queued && live == NULL)
         rows_cell(l->rows, slice_of("goes on when axsync runs"));
     else
-        rows_cell(l->rows, slice_of(queued ? "being delivered" : "has everything"));
+        rows_cell(l->rows, slice_of(queued                   ? "being delivered"
+                                    : sink_row_parked(&row) ? "has all but what is parked"
+                                                            : "has everything"));
+}
+
+/* What helps, by the state that an action is in. */
+static const char *helps(const struct aside_row *row)
+{
+    switch (row->state) {
+    case ASIDE_RETRY:
+        return "is tried again by itself";
+    case ASIDE_PARKED:
+        return row->flags & ASIDE_FLAG_REST ? "all but this is done; queue retry, or drop" : "queue retry, or drop";
+    case ASIDE_ADOPT:
+        return "queue adopt to take over what is there, or drop";
+    case ASIDE_DOMAIN:
+        return "goes on by itself when the domain is there";
+    case ASIDE_UNWELL:
+        return "goes on by itself when the target takes such actions again";
+    case ASIDE_BEHIND:
+    case ASIDE_STUCK:
+    case ASIDE_STATES:
+        break;
+    }
+    return "stands behind another";
+}
+
+static void print_aside(struct table_rows *rows, const char *connector, const char *sink, const struct aside_row *row)
+{
+    json_t *action = json_loadb(row->line.p, row->line.len, 0, NULL);
+    const char *address = json_string_value(json_object_get(action, "address"));
+    char when[PRINT_TIME];
+
+    if (row->id.n)
+        rows_printf(rows, "%s/%s/%llu.%u", connector, sink, (unsigned long long)row->id.seq, row->id.n);
+    else
+        rows_printf(rows, "%s/%s/%llu", connector, sink, (unsigned long long)row->id.seq);
+    rows_cell(rows, slice_of(action_type_name(row->type)));
+    rows_cell(rows, slice_of(address ? address : "-"));
+    rows_printf(rows, "%u", row->attempts);
+    rows_cell(rows, slice_of(print_time(row->since_ms, when)));
+    if (row->state == ASIDE_BEHIND || row->state == ASIDE_STUCK)
+        rows_printf(rows, "stands behind %llu%s", (unsigned long long)row->behind.seq,
+                    row->state == ASIDE_STUCK ? ", which is parked" : "");
+    else
+        rows_printf(rows, "%s: %.*s", helps(row), SLICE_ARG(row->words));
+    json_decref(action);
+}
+
+static void list_aside(struct list *l, const char *connector, const char *sink, struct txn *t)
+{
+    struct aside_id id = {0};
+    struct arena a = {0};
+    struct aside_row row;
+    size_t n = 0;
+
+    while (n < ASIDE_MAX && aside_next(t, sink, &id, &row, &a)) {
+        print_aside(l->aside, connector, sink, &row);
+        arena_reset(&a);
+        n++;
+    }
+    l->cut = l->cut || n == ASIDE_MAX;
+    arena_free(&a);
+}
+
+static void list_due(struct list *l, const char *connector, const char *sink, struct txn *t)
+{
+    uint8_t uuid[UUID_BYTES] = {0};
+    char text[UUID_TEXT], when[PRINT_TIME];
+    struct arena a = {0};
+    struct record r;
+    int64_t due = 0;
+
+    for (size_t n = 0; n < ASIDE_MAX && record_due_next(t, sink, &due, uuid); n++) {
+        if (!record_get(t, sink, uuid, &r, &a))
+            continue;
+        rows_printf(l->due, "%s/%s", connector, sink);
+        rows_cell(l->due, r.address);
+        rows_cell(l->due, slice_of(uuid_format(uuid, text)));
+        rows_cell(l->due, slice_of(print_time(due, when)));
+        arena_reset(&a);
+    }
+    arena_free(&a);
 }
 
 static int list_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
 {
     (void)e;
-    for (size_t i = 0; i < c->n_sinks; i++)
+    for (size_t i = 0; i < c->n_sinks; i++) {
         list_sink(ctx, c, &c->sinks[i], queue_last(s), t);
+        list_aside(ctx, c->name, c->sinks[i].name, t);
+        list_due(ctx, c->name, c->sinks[i].name, t);
+    }
     return 0;
 }
 
@@ -101,31 +192,81 @@ static json_t *ask_daemon(const struct config *conf)
     return connectors;
 }
 
+static struct table_rows *new_table(const char *const *head, size_t n)
+{
+    struct table_rows *rows = rows_new(n);
+
+    for (size_t i = 0; i < n; i++)
+        rows_cell(rows, slice_of(head[i]));
+    return rows;
+}
+
+/* What is more than its head, after a blank line. */
+static void print_more(const struct table_rows *rows)
+{
+    if (rows_count(rows) <= 1)
+        return;
+    putchar('\n');
+    rows_print(rows, stdout);
+}
+
 static int list(const struct config *conf)
 {
     static const char *const head[] = {"SINK", "HAS SEQ", "QUEUED", "OLDEST QUEUED", "STATE"};
-    struct list l = {rows_new(sizeof(head) / sizeof(*head)), ask_daemon(conf)};
+    static const char *const aside[] = {"ACTION", "WHAT", "ADDRESS", "REFUSED", "SINCE", "STATE"};
+    static const char *const due[] = {"SINK", "TO BE REMOVED", "UUID", "WHEN"};
+    struct list l = {.rows = new_table(head, sizeof(head) / sizeof(*head)),
+                     .aside = new_table(aside, sizeof(aside) / sizeof(*aside)),
+                     .due = new_table(due, sizeof(due) / sizeof(*due)),
+                     .connectors = ask_daemon(conf)};
     struct err e = {0};
     size_t states = 0;
     int rc;
 
-    for (size_t i = 0; i < sizeof(head) / sizeof(*head); i++)
-        rows_cell(l.rows, slice_of(head[i]));
     rc = cmd_each_state(conf, list_state, &l, &states, &e);
     if (rc == 0 && states == 0)
         printf("There is no state in %s yet.\n", conf->state_dir);
-    else if (rc == 0)
+    else if (rc == 0) {
         rows_print(l.rows, stdout);
+        print_more(l.aside);
+        print_more(l.due);
+        if (l.cut)
+            printf("… the first %d of a sink are shown\n", ASIDE_MAX);
+    }
     json_decref(l.connectors);
     rows_free(&l.rows);
+    rows_free(&l.aside);
+    rows_free(&l.due);
     return rc == 0 ? EX_OK : cmd_fail(&e);
 }
 
-/* Of parked actions the file sink knows none: a file takes a line or is full, it refuses none for good. */
-static int parked(const char *verb)
+/* ---- retry, drop, adopt -------------------------------------------------------------------------------------- */
+
+#define ROWS_MAX 500   /* in one request to the daemon */
+
+static int change(const struct cmd_options *o, size_t verb)
 {
-    printf("Nothing is parked: the file sink parks nothing, so there is nothing to %s.\n", verb);
-    return EX_OK;
+    struct command cmd = {.verb = (enum command_verb)(COMMAND_RETRY + verb), .all = o->all};
+    struct command_row *rows = mem_alloc(((size_t)o->argc + 1) * sizeof(*rows));
+    int rc = EX_OK;
+
+    cmd.rows = rows;
+    for (int i = 1; i < o->argc && rc == EX_OK; i++)
+        if (!command_row_parse(o->argv[i], &rows[cmd.n_rows++])) {
+            fprintf(stderr, "axsync: '%s' is not CONNECTOR/SINK/SEQ (see 'axsync queue')\n", o->argv[i]);
+            rc = EX_USAGE;
+        }
+    if (cmd.all && cmd.n_rows) {
+        fprintf(stderr, "axsync: queue %s takes either --all or actions\n", o->argv[0]);
+        rc = EX_USAGE;
+    } else if (cmd.n_rows > ROWS_MAX) {
+        fprintf(stderr, "axsync: more than %d actions at once; do it in parts, or with --all\n", ROWS_MAX);
+        rc = EX_USAGE;
+    }
+    if (rc == EX_OK)
+        rc = cmd_command(o, &cmd);
+    free(rows);
+    return rc;
 }
 
 int cmd_queue(const struct cmd_options *o)
@@ -151,10 +292,12 @@ int cmd_queue(const struct cmd_options *o)
                 verb);
         return EX_USAGE;
     }
+    if (i > 0)
+        return change(o, i - 1);
     conf = cmd_config(o);
     if (conf == NULL)
         return EX_CONFIG;
-    rc = i == 0 ? list(conf) : parked(verb);
+    rc = list(conf);
     config_free(&conf);
     return rc;
 }

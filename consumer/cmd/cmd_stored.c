@@ -50,11 +50,13 @@ static void name_sinks(const struct config_connector *c, struct status *out)
 static void read_sinks(struct txn *t, uint64_t last, struct status *out)
 {
     for (size_t i = 0; i < out->n_sinks; i++) {
-        uint64_t position = 0;
+        struct sink_row row;
 
-        sink_position_get(t, out->sinks[i].name, &position);
-        out->sinks[i].acked = position;
-        out->sinks[i].queued = last > position ? last - position : 0;
+        sink_row_get(t, out->sinks[i].name, &row);
+        out->sinks[i].acked = row.position;
+        out->sinks[i].queued = (last > row.position ? last - row.position : 0) + sink_row_waiting(&row);
+        out->sinks[i].parked = sink_row_parked(&row);
+        out->sinks[i].due = row.due;
     }
 }
 

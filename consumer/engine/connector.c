@@ -101,6 +101,7 @@ static void set_source(struct connector *c)
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
         .subject = conf->name,
+        .reads_schema = true,
     };
     c->probe_settings = (struct probe_settings){ &c->source_settings, conf->watchdog_interval };
     c->hooks = (struct source_hooks){ c, hook_deliver, hook_cookie, hook_phase };
@@ -162,13 +163,47 @@ static bool is_action_sink(const struct connector *c, const struct config_sink *
 }
 
 /* The one place that knows the classes of sinks. */
-static struct sink *make_sink(struct connector *c, const struct config_sink *s, struct deliver *d, struct err *e)
+static struct sink *make_sink(struct connector *c, const struct config_sink *s, struct deliver *d)
 {
+    struct axigen_settings *settings = &c->axigen[c->writer.n_sinks];
+
     if (!is_action_sink(c, s))
         return sink_file_new(s->name, s->name, s->path, deliver_stop_flag(d));
-    set_axigen(&c->axigen[c->writer.n_sinks], s);
-    err_set(e, ERR_CONFIG, "the Axigen sink is not in this version yet");   /* config_not_yet.c says so before */
-    return NULL;
+    set_axigen(settings, s);
+    return sink_axigen_new(s->name, s->name, settings, deliver_records(d), deliver_stop_flag(d));
+}
+
+static void drop_sink(struct mirror *m, const char *name, uint64_t position, const char *why)
+{
+    size_t aside = aside_drop(m->t, name), records = records_drop(m->t, name);
+
+    log_warning(m->subject, "sink \"%s\" is %s: its position (seq %llu) is dropped", name, why,
+                (unsigned long long)position);
+    if (aside || records)
+        log_warning(m->subject, "with sink \"%s\" go %zu actions that it had not taken, and what axsync knew of %zu "
+                                "accounts and groups there: which are its own and which are to be removed; they stay as "
+                                "they are at the target", name, aside, records);
+    sink_position_del(m->t, name);
+}
+
+/* Whether the sink was there before, and where it stands. One that is of another type now has taken over nothing but the
+ * name: it is a new one. */
+static int read_position(struct connector *c, const struct config_sink *conf, bool *known, uint64_t *stored, struct err *e)
+{
+    struct mirror *m = &c->writer.mirror;
+    struct sink_row row;
+
+    mirror_begin(m);
+    *known = sink_row_get(m->t, conf->name, &row);
+    *stored = row.position;
+    if (!*known || c->run == RUN_DRY || row.actions == is_action_sink(c, conf)) {
+        txn_abort(&m->t);
+        return 0;
+    }
+    drop_sink(m, conf->name, row.position, "of another type now");
+    *known = false;
+    *stored = 0;
+    return mirror_commit(m, e);
 }
 
 /* Opens a sink before anything is numbered: a file that is ahead of the state moves the numbering above it. */
@@ -195,24 +230,20 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
         .look_again_s = look_again_s(c->conf),
     };
     uint64_t stored = 0, position, last = queue_last(c->store);
-    struct sink *sink;
     bool known, resync;
 
-    mirror_begin(m);
-    known = sink_position_get(m->t, name, &stored);
-    txn_abort(&m->t);
+    if (read_position(c, conf, &known, &stored, e) != 0)
+        return -1;
     resync = !known && c->run != RUN_DRY && last > 0;
     if (c->run == RUN_DRY)
         stored = last;
     s->name = name;
     s->deliver = deliver_new(&settings);
-    sink = make_sink(c, conf, s->deliver, e);
+    deliver_set_sink(s->deliver, make_sink(c, conf, s->deliver));
     w->n_sinks++;
-    if (sink == NULL)
-        return err_add(e, "sink \"%s\"", name);
-    deliver_set_sink(s->deliver, sink);
     position = stored;
-    if (deliver_open(s->deliver, stored, &position, e) != 0) {
+    /* An action sink's position is ours alone, and its server may not answer for a while: its thread opens it. */
+    if (!actions && deliver_open(s->deliver, stored, &position, e) != 0) {
         if (e->class == ERR_CONFIG || e->class == ERR_TEMP || c->run != RUN_DAEMON)
             return err_add(e, "sink \"%s\"", name);
         log_error(m->subject, "sink \"%s\": %s; trying again", name, e->text);
@@ -240,19 +271,6 @@ static int add_sink(struct connector *c, const struct config_sink *conf, struct 
     return 0;
 }
 
-static void drop_sink(struct mirror *m, const char *name, uint64_t position)
-{
-    size_t aside = aside_drop(m->t, name), records = records_drop(m->t, name);
-
-    log_warning(m->subject, "sink \"%s\" is no longer in the configuration: its position (seq %llu) is dropped", name,
-                (unsigned long long)position);
-    if (aside || records)
-        log_warning(m->subject, "with sink \"%s\" go %zu actions that it had not taken, and what axsync knew of %zu "
-                                "accounts and groups there: which are its own and which are to be removed; they stay as "
-                                "they are at the target", name, aside, records);
-    sink_position_del(m->t, name);
-}
-
 /* Positions of sinks that are no longer in the configuration. */
 static void drop_sinks(struct connector *c)
 {
@@ -269,7 +287,7 @@ static void drop_sinks(struct connector *c)
         for (size_t i = 0; i < c->conf->n_sinks; i++)
             known = known || strcmp(c->conf->sinks[i].name, text) == 0;
         if (!known) {
-            drop_sink(m, text, position);
+            drop_sink(m, text, position, "no longer in the configuration");
             m->urgent = true;
         }
         free(text);
@@ -285,7 +303,8 @@ static int store_positions(struct writer *w, struct err *e)
 {
     mirror_begin(&w->mirror);
     for (size_t i = 0; i < w->n_sinks; i++) {
-        struct sink_row row = { .position = w->sinks[i].acked, .telling = w->sinks[i].acked > 0 };
+        struct sink_row row = { .position = w->sinks[i].acked, .actions = true,
+                                .telling = w->sinks[i].acked > 0 };
 
         if (w->sinks[i].dirty)
             sink_position_put(w->mirror.t, w->sinks[i].name, w->sinks[i].acked);
@@ -442,6 +461,11 @@ void connector_reload(struct connector *c)
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
+
+const char *connector_name(const struct connector *c)
+{
+    return c->conf->name;
+}
 
 void connector_status(struct connector *c, struct status *out)
 {

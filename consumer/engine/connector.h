@@ -27,6 +27,8 @@ enum connector_run { RUN_DAEMON, RUN_ONCE, RUN_DRY };
 struct connector *connector_start(const struct config_connector *conf, const char *folder, struct hold_numbers *numbers,
                                   enum connector_run run, struct err *e);
 
+const char *connector_name(const struct connector *c);
+
 /* Any thread, at any time; never blocks. */
 void connector_status(struct connector *c, struct status *out);
 
@@ -51,7 +53,8 @@ struct command {
     enum command_verb verb;
     uint32_t hold;
     uint32_t upto;            /* how many of those that joined; 0: all */
-    const struct command_row *rows;   /* RETRY, DROP, ADOPT: those of other connectors are not looked at; the caller's */
+    const struct command_row *rows;   /* RETRY, DROP, ADOPT: those of other connectors are not looked at; the caller's, who
+                                       * may free them when the call that takes the command returns */
     size_t n_rows;
     bool all;                 /* … all that the verb fits, in place of rows */
 };

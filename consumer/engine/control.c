@@ -24,7 +24,7 @@
 #include "mem.h"
 #include "status_json.h"
 
-#define REQUEST_BYTES 4096 /* a request has some fifty */
+#define REQUEST_BYTES 4096 /* read at once: a request has some fifty, but for one that names many actions */
 #define CLIENT_MS 5000     /* to send a request; to take the answer */
 #define COMMAND_MS 60000   /* for the writer, which may be in the middle of a large commit */
 #define NO_FILES_MS 1000   /* after a failed accept: poll(2) would report the same client at once, and again */
@@ -109,6 +109,38 @@ static bool read_number(json_t *request, const char *key, uint32_t *out)
     return true;
 }
 
+/* Fills rows (malloc'ed, the caller's) or all. NULL, or what is wrong with the request. */
+static const char *read_rows(json_t *request, struct command *cmd)
+{
+    json_t *array = json_object_get(request, "rows"), *each;
+    struct command_row *rows = mem_alloc((json_array_size(array) + 1) * sizeof(*rows));
+    size_t i;
+
+    cmd->rows = rows;
+    cmd->all = json_is_true(json_object_get(request, "all"));
+    if (cmd->all != (json_array_size(array) == 0))
+        return "it needs rows, or all";
+    json_array_foreach(array, i, each) {
+        if (!json_is_string(each) || !command_row_parse(json_string_value(each), &rows[cmd->n_rows++]))
+            return "rows must be CONNECTOR/SINK/SEQ";
+    }
+    return NULL;
+}
+
+static bool queue_verb(const char *word, struct command *cmd)
+{
+    static const char *const words[] = {
+        [COMMAND_RETRY] = "retry", [COMMAND_DROP] = "drop", [COMMAND_ADOPT] = "adopt",
+    };
+
+    for (size_t i = COMMAND_RETRY; i <= COMMAND_ADOPT; i++)
+        if (strcmp(word, words[i]) == 0) {
+            cmd->verb = (enum command_verb)i;
+            return true;
+        }
+    return false;
+}
+
 /* NULL, or what is wrong with the request. */
 static const char *read_command(json_t *request, const char *word, struct command *cmd)
 {
@@ -117,6 +149,8 @@ static const char *read_command(json_t *request, const char *word, struct comman
         cmd->verb = COMMAND_RESYNC;
         return NULL;
     }
+    if (queue_verb(word, cmd))
+        return read_rows(request, cmd);
     if (strcmp(word, "approve") == 0)
         cmd->verb = COMMAND_APPROVE;
     else if (strcmp(word, "reject") == 0)
@@ -132,7 +166,7 @@ static void client_request(struct control *control, struct client *c, json_t *re
                            const struct control_calls *calls)
 {
     const char *word = json_string_value(json_object_get(request, "command")), *wrong;
-    struct command cmd;
+    struct command cmd = {0};
 
     if (word == NULL) {
         client_refuse(c, ERR_USAGE, "the request has no command");
@@ -145,11 +179,13 @@ static void client_request(struct control *control, struct client *c, json_t *re
     wrong = read_command(request, word, &cmd);
     if (wrong) {
         client_refuse(c, ERR_USAGE, wrong);
+        free((void *)(uintptr_t)cmd.rows);
         return;
     }
     c->step = CLIENT_WAITING;
     c->deadline_ms = clock_mono_ms() + COMMAND_MS;
     calls->command(calls->ctx, &cmd, answers_done, answers_expect(control->answers, c->number));
+    free((void *)(uintptr_t)cmd.rows);
 }
 
 static void client_line(struct control *control, struct client *c, size_t len, const struct control_calls *calls)
@@ -183,7 +219,7 @@ static void client_read(struct control *control, struct client *c, const struct 
     nl = memchr(c->in.p, '\n', c->in.len);
     if (nl || n == 0)
         client_line(control, c, nl ? (size_t)(nl - c->in.p) : c->in.len, calls);
-    else if (c->in.len >= REQUEST_BYTES)
+    else if (c->in.len >= CONTROL_REQUEST_BYTES)
         client_refuse(c, ERR_USAGE, "the request is too long");
 }
 

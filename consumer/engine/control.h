@@ -3,6 +3,8 @@
  *   {"command":"status"}                            → {"ok":true,"status":{…}}         what `status --json` prints
  *   {"command":"approve","hold":7,"upto":120}       → {"ok":true,"text":"…"}           reject alike; upto may be absent
  *   {"command":"resync"}                            → {"ok":true,"text":"…"}
+ *   {"command":"retry","rows":["corp/mail/12"]}     → {"ok":true,"text":"…"}           drop and adopt alike; "all":true
+ *                                                                                      in place of rows
  *   what can't be done                              → {"ok":false,"error":"…","class":"…"}
  *
  * class is one of usage, config, unavailable, temporary, notfound, data, internal.
@@ -19,6 +21,7 @@
 #include "connector.h"
 
 #define CONTROL_SOCKET "axsync.sock"
+#define CONTROL_REQUEST_BYTES 65536   /* a longer request is refused */
 
 /* ---- in the daemon: called from its one loop, never blocks ---- */
 

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "buf.h"
 #include "mem.h"
@@ -50,6 +51,50 @@ static void fan_out(struct connector **connectors, size_t n, const struct comman
         connector_command(connectors[i], cmd, fan_answered, f);
 }
 
+static bool is_named(const struct command *cmd, const char *connector)
+{
+    bool named = cmd->all;
+
+    for (size_t i = 0; i < cmd->n_rows; i++)
+        named = named || strcmp(cmd->rows[i].connector, connector) == 0;
+    return named;
+}
+
+/* The first row whose connector is none of these; NULL: there is none. */
+static const struct command_row *find_stray(struct connector **connectors, size_t n, const struct command *cmd)
+{
+    for (size_t i = 0; i < cmd->n_rows; i++) {
+        size_t k = 0;
+
+        while (k < n && strcmp(connector_name(connectors[k]), cmd->rows[i].connector) != 0)
+            k++;
+        if (k == n)
+            return &cmd->rows[i];
+    }
+    return NULL;
+}
+
+/* To the connectors that it names. */
+static void queue_command(struct connector **connectors, size_t n, const struct command *cmd, command_done *done,
+                          void *ctx)
+{
+    const struct command_row *stray = find_stray(connectors, n, cmd);
+    struct connector **meant = mem_alloc((n + 1) * sizeof(*meant));
+    struct err e = {0};
+    size_t n_meant = 0;
+
+    for (size_t i = 0; stray == NULL && i < n; i++)
+        if (is_named(cmd, connector_name(connectors[i])))
+            meant[n_meant++] = connectors[i];
+    if (n_meant) {
+        fan_out(meant, n_meant, cmd, done, ctx);
+    } else {
+        err_set(&e, ERR_NOTFOUND, "there is no connector \"%s\"", stray ? stray->connector : "");
+        done(ctx, &e, "");
+    }
+    free(meant);
+}
+
 struct search {
     uint32_t id;
     bool found;
@@ -68,6 +113,10 @@ void connectors_command(struct connector **connectors, size_t n, const struct co
     struct search s = {.id = cmd->hold};
     struct err e = {0};
 
+    if (cmd->verb >= COMMAND_RETRY) {
+        queue_command(connectors, n, cmd, done, ctx);
+        return;
+    }
     if (cmd->verb == COMMAND_RESYNC) {
         fan_out(connectors, n, cmd, done, ctx);
         return;

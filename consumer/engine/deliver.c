@@ -19,7 +19,7 @@ struct deliver {
     char *subject;             /* connector/sink */
     struct sink *sink;
     atomic_bool stop;
-    bool opened, running, resync;
+    bool opened, tried, running, resync;
     pthread_t thread;
 
     pthread_mutex_t lock;      /* guards what follows */
@@ -99,6 +99,7 @@ static void set_error(struct deliver *d, const char *text)
 
 int deliver_open(struct deliver *d, uint64_t stored, uint64_t *position, struct err *e)
 {
+    d->tried = true;
     if (d->sink->class->open(d->sink, stored, position, e) != 0) {
         set_error(d, e->text);
         return -1;
@@ -190,7 +191,8 @@ static bool open_at_last(struct deliver *d)
     struct err e;
 
     while (!d->opened && !d->stop) {
-        wait_ms(d, delay);
+        if (d->tried)
+            wait_ms(d, delay);
         if (d->stop || deliver_open(d, d->position, &position, &e) == 0)
             break;
         log_error(d->subject, "%s; trying again in %lld s", e.text, (long long)(delay / 1000));
@@ -325,7 +327,6 @@ static void *run_actions(struct deliver *d)
 {
     int64_t delay = 0, until = -1;
 
-    dispatch_begin(d->dispatch, d->resync);
     for (;;) {
         uint64_t seen = wakes(d);
         struct err e = { 0 };
@@ -368,6 +369,10 @@ void deliver_start(struct deliver *d, uint64_t position, bool resync)
     d->position = position;
     d->resync = resync;
     d->running = true;
+    if (d->dispatch) {
+        dispatch_begin(d->dispatch, resync);
+        publish_row(d, false);
+    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);   /* signals are the main loop's */
     if (pthread_create(&d->thread, NULL, run, d) != 0)
@@ -401,7 +406,7 @@ void deliver_status(struct deliver *d, struct status_sink *out)
     pthread_mutex_lock(&d->lock);
     out->acked = d->position;
     out->queued = d->committed > d->position ? d->committed - d->position : 0;
-    out->waiting = sink_row_waiting(&d->row);
+    out->waiting = sink_row_waiting(&d->row) + d->row.telling;   /* at least one action it has not */
     out->parked = sink_row_parked(&d->row);
     out->due = d->row.due;
     out->resting = d->resting && d->committed <= d->position;

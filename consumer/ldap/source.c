@@ -2,9 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "log.h"
+#include "mem.h"
+#include "schema.h"
 #include "session.h"
 #include "worker.h"
 
@@ -28,6 +32,7 @@ struct source {
     size_t first_uri;            /* where the next round begins */
     bool *behind;                /* one a URI: that server refused our cookie as newer than what it has, in this round */
     unsigned attempts;           /* that failed since a session was complete */
+    bool schema_told;            /* what the server's schema lacks was told */
     int64_t retry_ms;            /* clock_mono_ms() of the next attempt; 0: at once */
     unsigned seed;               /* of the jitter */
     enum source_phase phase;
@@ -100,6 +105,32 @@ static size_t nth_uri(const struct source *s, size_t i)
     return (s->first_uri + i) % s->settings->conn.n_uris;
 }
 
+/* Once: the fields of these are never set, and nothing else would say why. */
+static void tell_unknown(struct source *s, LDAP *ld)
+{
+    s->schema_told = true;
+    for (size_t i = 0; i < s->settings->n_specs; i++) {
+        const struct search_spec *spec = &s->settings->specs[i];
+        const char *const *attrs = (const char *const *)spec->attrs;
+        struct buf list = { 0 };
+        bool *known;
+        size_t n = 0;
+
+        while (attrs && attrs[n])
+            n++;
+        known = mem_alloc(n + 1);
+        if (schema_know(ld, s->settings->conn.timeout_s, attrs, n, known))
+            for (size_t k = 0; k < n; k++)
+                if (!known[k] && strcmp(attrs[k], "entryCSN") != 0 && strcmp(attrs[k], "modifyTimestamp") != 0)
+                    buf_printf(&list, "%s%s", list.len ? ", " : "", attrs[k]);
+        if (list.len)
+            log_warning(s->settings->subject, "the server's schema has not these mapped attributes of what is read under %s, so "
+                        "their fields are never set: %s (schema/axsync.ldif has those of axsync)", spec->base, buf_str(&list));
+        buf_free(&list);
+        free(known);
+    }
+}
+
 /* The first that lets us in of those that are behind us, or of the others. */
 static LDAP *connect_one_of(struct source *s, bool behind, struct err *e)
 {
@@ -124,6 +155,8 @@ static LDAP *connect_any(struct source *s, struct err *e)
     if (ld == NULL)
         ld = connect_one_of(s, true, e);
     s->first_uri = 0;   /* the order of the configuration is the order of preference */
+    if (ld && s->settings->reads_schema && !s->schema_told)
+        tell_unknown(s, ld);
     return ld;
 }
 

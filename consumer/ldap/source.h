@@ -27,6 +27,7 @@ struct source_settings {
     bool persist;              /* refreshAndPersist; else refreshOnly: once, and again at each source_restart() */
     _Atomic int retry_min_s, retry_max_s;   /* may change while it runs */
     const char *subject;       /* for the log */
+    bool reads_schema;         /* says in the log, once, which attributes of the specs the server's schema has not */
 };
 
 /* Called from the source's thread. */

@@ -124,11 +124,12 @@ struct axigen_settings {
     bool tls;
     const char *ca_file;       /* "": the system's */
     const char *user, *password;
-    int timeout_s;
-    enum axigen_adopt adopt;
-    enum axigen_policy delete_policy, leave_policy, move_policy;
-    int64_t retention_s;       /* 0: removed at once */
-    int depth;                 /* pipelineDepth: commands under way at once */
+    /* What follows may be changed by another thread while the sink runs. */
+    _Atomic int timeout_s;
+    _Atomic enum axigen_adopt adopt;
+    _Atomic enum axigen_policy delete_policy, leave_policy, move_policy;
+    _Atomic int64_t retention_s;   /* 0: removed at once */
+    _Atomic int depth;             /* pipelineDepth: commands under way at once */
 };
 
 /* The Axigen sink: sink/axigen/axigen.c says what it promises. *settings and *records are the caller's and outlive it.

@@ -1,6 +1,6 @@
 #include "sinks.h"
 
-enum { ROW_VERSION = 1, TAG_TELLING = 2, TAG_FIRST = 3, TAG_DUE = 4, TAG_ASIDE = 0x10 };
+enum { ROW_VERSION = 1, TAG_TELLING = 2, TAG_FIRST = 3, TAG_DUE = 4, TAG_ACTIONS = 5, TAG_ASIDE = 0x10 };
 
 static void read_tags(struct reader *r, struct sink_row *row)
 {
@@ -10,6 +10,8 @@ static void read_tags(struct reader *r, struct sink_row *row)
 
         if (tag == TAG_TELLING)
             row->telling = v != 0;
+        else if (tag == TAG_ACTIONS)
+            row->actions = v != 0;
         else if (tag == TAG_FIRST)
             row->first_upto = v;
         else if (tag == TAG_DUE)
@@ -53,6 +55,7 @@ void sink_row_put(struct txn *t, const char *name, const struct sink_row *row)
 
     buf_u8(&b, ROW_VERSION);
     buf_u64(&b, row->position);
+    put_tag(&b, TAG_ACTIONS, row->actions);
     put_tag(&b, TAG_TELLING, row->telling);
     put_tag(&b, TAG_FIRST, row->first_upto);
     put_tag(&b, TAG_DUE, row->due);

@@ -2,6 +2,7 @@
  *
  * TABLE_SINK  name → u8 1, acknowledged seq u64; then tags of one byte, each followed by 8 bytes; absent where 0:
  *               02 the state is being told to it for the first time   03 first_upto   04 records with a due time
+ *               05 it is an action sink
  *               10 + state: its rows in TABLE_ASIDE in that state
  *             The row of a line sink exists once it was told all that was there before it; that of an action sink from
  *             the beginning of the telling on. */
@@ -24,6 +25,7 @@ enum aside_state {
 
 struct sink_row {
     uint64_t position;
+    bool actions;                    /* of an action sink: under the same name a line sink is another one */
     bool telling;                    /* an action sink is being told the whole state, as of the position */
     uint64_t first_upto;             /* all up to this seq is of its first telling */
     uint64_t due;                    /* records with a due time */

@@ -72,13 +72,25 @@ static json_t *find(struct session *s, enum kind kind, const char *name, char **
 
 /* ---- ADD ---- */
 
+/* What is added at once needs a name that is free for everybody: one that only this connection gave up, by a REMOVE that
+ * no COMMIT made real yet, still is somebody's. */
+static bool free_for_all(struct session *s, const char *name)
+{
+    char *key = name_fold(name);
+    bool is_free = state_owner(&s->emu->state, domain_frame(s)->key, key) == 0;
+
+    free(key);
+    return is_free;
+}
+
 static bool may_add(struct session *s, enum kind kind, const char *name)
 {
+    bool at_once = option(&s->emu->options, OPT_ADD) == ADD_NOW;
     long most = option(&s->emu->options, OPT_LICENCE);
 
     if (!name_is_valid(name))
         err(s, VALUE, name);
-    else if (!name_is_free(s, name, NULL))
+    else if (!name_is_free(s, name, NULL) || (at_once && !free_for_all(s, name)))
         err(s, EXISTS, name);
     else if (kind == ACCOUNTS && most > 0 && s->emu->state.accounts >= most)
         err(s, LICENCE, NULL);

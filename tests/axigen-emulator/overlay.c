@@ -169,6 +169,7 @@ struct check {
     const struct state *s;
     const char *domain;
     long id;
+    json_t *seen;   /* names of the entries up to here → id */
     char *taken;
 };
 
@@ -176,32 +177,42 @@ static void check_name(void *context, const char *name)
 {
     struct check *c = context;
     long owner = state_owner(c->s, c->domain, name);
+    bool others = owner != 0 && owner != c->id && !entry_of(c->o, owner);
 
-    if (owner != 0 && owner != c->id && !entry_of(c->o, owner) && !c->taken)
+    if ((others || json_object_get(c->seen, name)) && !c->taken)
         c->taken = mem_strdup(name);
+    json_object_set_new(c->seen, name, json_integer(c->id));
 }
 
-/* Others may have worked on the state since: is what we change still there, and are the names free? */
+/* One entry: is what it changes still there, and are its names free? The name that is not, or NULL. */
+static char *check_entry(struct check c, json_t *entry)
+{
+    const char *origin = json_string_value(json_object_get(entry, "origin"));
+    enum kind kind = (enum kind)json_integer_value(json_object_get(entry, "kind"));
+
+    object_names(json_object_get(entry, "value"), check_name, &c);
+    if (!c.taken && origin && id_of(state_object(c.s, c.domain, kind, origin)) != c.id)
+        c.taken = mem_strdup(origin);
+    return c.taken;
+}
+
+/* Others may have worked on the state since. An object that they gave a name of ours, and that we then changed too, is an
+ * entry like others: so names must also differ among the entries. */
 static int check_all(const struct overlay *o, const struct state *s, const char *domain, char **name_r)
 {
+    json_t *entry, *seen = json_object();
+    char *taken = NULL;
     const char *id;
-    json_t *entry;
 
     json_object_foreach(o->entries, id, entry)
     {
-        const char *origin = json_string_value(json_object_get(entry, "origin"));
-        enum kind kind = (enum kind)json_integer_value(json_object_get(entry, "kind"));
-        struct check c = {o, s, domain, atol(id), NULL};
-
-        object_names(json_object_get(entry, "value"), check_name, &c);
-        if (!c.taken && origin && id_of(state_object(s, domain, kind, origin)) != c.id)
-            c.taken = mem_strdup(origin);
-        if (c.taken) {
-            *name_r = c.taken;
-            return -1;
-        }
+        taken = check_entry((struct check){o, s, domain, atol(id), seen, NULL}, entry);
+        if (taken)
+            break;
     }
-    return 0;
+    json_decref(seen);
+    *name_r = taken;
+    return taken ? -1 : 0;
 }
 
 static void count(struct tally *t, enum kind kind, const char *origin, const char *key)

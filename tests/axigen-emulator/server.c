@@ -235,7 +235,7 @@ static bool take_control(struct server *s, struct peer *p, enum control_wish *wi
         *end = '\0';
         one = control_line(s->emu, p->line.p, &answer);
         *wish = one != CONTROL_NOTHING ? one : *wish;
-        rc = one == CONTROL_DIE ? 0 : write_all(p->answers_to, answer.p, answer.len);
+        rc = write_all(p->answers_to, answer.p, answer.len);
         buf_free(&answer);
         memmove(p->line.p, p->line.p + len, p->line.len - len);
         p->line.len -= len;

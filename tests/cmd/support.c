@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "buf.h"
 #include "mem.h"
 #include "objects.h"
@@ -267,5 +268,37 @@ void fill_state(void)
     cr_assert_eq(store_commit(s, &t, &e), 0, "%s", e.text);
     store_close(&s);
     free(state);
+    free(corp);
+}
+
+/* An action that a target refused, and one behind it. */
+void set_aside(void)
+{
+    static const uint8_t uuid[UUID_BYTES] = {1};
+    char *corp = test_path("state/corp");
+    struct err e = {0};
+    struct store *s;
+    struct txn *t;
+
+    s = store_open(corp, DB_WRITE, &e);
+    cr_assert_not_null(s, "%s", e.text);
+    t = store_begin(s);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        struct action a = {.seq = seq, .connector = slice_of("corp"), .type = ACTION_ACCOUNT_UPDATE, .uuid = uuid,
+                           .address = slice_of("alice@example.com")};
+        struct arena arena = {0};
+        struct buf line = {0};
+        struct aside_row row;
+
+        action_json(&a, &line);
+        aside_row_make(&row, &a, buf_slice(&line), &arena);
+        row.state = seq == 1 ? ASIDE_PARKED : ASIDE_BEHIND;
+        row.words = slice_of("-ERR: \x1b no");
+        aside_add(t, "journal", &row);
+        buf_free(&line);
+        arena_free(&arena);
+    }
+    cr_assert_eq(store_commit(s, &t, &e), 0);
+    store_close(&s);
     free(corp);
 }

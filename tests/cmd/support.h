@@ -32,5 +32,7 @@ void expect(const char *const *args, int code, const char *out, const char *err)
  * address; dave, an orphan; eve, who is gone; mallory, invalid, her name with a control character; frank, mirrored;
  * three queued actions, of which the sink has the first. */
 void fill_state(void);
+/* Then: actions 1 and 2 are set aside, of alice, the first one parked and the other behind it. */
+void set_aside(void);
 
 #endif

@@ -131,8 +131,27 @@ Test(offline, queue)
            "runs",
            NULL, "queue", "-c", conf);
     EXPECT(EX_OK, "corp/journal", NULL, "queue", "list", "-c", conf);
-    EXPECT(EX_OK, "Nothing is parked", NULL, "queue", "retry", "--all", "-c", conf);
-    EXPECT(EX_OK, "nothing to drop", NULL, "queue", "drop", "corp/journal/2", "-c", conf);
+    EXPECT(EX_OK, "corp: nothing to retry", NULL, "queue", "retry", "--all", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no action corp/journal/2 (any more)", "queue", "drop", "corp/journal/2", "-c", conf);
+    free(conf);
+}
+
+Test(offline, queue_of_what_was_set_aside)
+{
+    char *conf = test_config();
+
+    fill_state();
+    set_aside();
+    EXPECT(EX_OK, "queue retry, or drop: -ERR: \\x1b no", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "stands behind 1, which is parked", NULL, "queue", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no action corp/journal/7 (any more)", "queue", "retry", "corp/journal/1",
+           "corp/journal/7", "-c", conf);
+    EXPECT(EX_USAGE, NULL, "'corp/journal' is not CONNECTOR/SINK/SEQ", "queue", "retry", "corp/journal", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "there is no connector \"x\"", "queue", "retry", "x/journal/1", "-c", conf);
+    EXPECT(EX_NOUSER, NULL, "not waiting to be adopted: corp/journal/1", "queue", "adopt", "corp/journal/1", "-c", conf);
+    EXPECT(EX_OK, "retrying 1 action of corp/journal", NULL, "queue", "retry", "corp/journal/2", "-c", conf);
+    EXPECT(EX_OK, "is tried again by itself", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "dropped 1 action of corp/journal", NULL, "queue", "drop", "corp/journal/1", "-c", conf);
     free(conf);
 }
 

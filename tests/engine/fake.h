@@ -21,6 +21,7 @@ enum { FAKE_TAKE = -1, FAKE_BREAK = -2, FAKE_BREAK_AFTER = -3 /* … once it was
 typedef int fake_script(const struct sink_item *item, const char **words);
 extern fake_script *fake_behaves;
 extern bool fake_is_down;      /* it can't be reached */
+extern bool fake_audits;       /* the store is audited at each commit; on at first */
 extern size_t fake_applied;    /* items that were applied */
 extern struct buf fake_log;    /* "SEQ" of each that was done, with '!' if it was told `again`, '1' behind a colon if `first` */
 
@@ -42,6 +43,8 @@ void fake_fail_commit(bool kill);
 /* Queues an action: "create 1 ann@x value", "update 1 ann@x value", "rename 1 new@x old@x", "delete 1 ann@x", "members 9 group@x
  * member@x"; returns its seq. */
 uint64_t put(const char *form, ...) __attribute__((format(printf, 1, 2)));
+/* n creates "create I uI@y Name", in one commit. */
+void put_many(int n);
 /* As the state has it: what a first telling tells, and what keeps a deletion from being done. */
 void mirror_object(int uuid, const char *address, const char *value);
 void forget_object(int uuid);

@@ -1,14 +1,14 @@
 /* The Axigen sink: actions become accounts and groups, over the CLI of Axigen 10. SPEC.md section 5 is its contract.
  *
- *   - One connection, one command stream, in the sink's thread. The context in which the server stands is known from its
- *     answers and never guessed; after a surprise the connection is dropped.
- *   - A batch goes domain by domain: UPDATE Domain, the items, the domain's COMMIT. Only its +OK makes them DONE. A domain that
- *     is not there, or that Axigen's own LDAP connector writes to, gives its items back untouched.
+ *   - One connection, one command stream, in the sink's thread. The context in which the server stands is known from
+ * its answers and never guessed; after a surprise the connection is dropped.
+ *   - A batch goes domain by domain: UPDATE Domain, the items, the domain's COMMIT. Only its +OK makes them DONE. A
+ * domain that is not there, or that Axigen's own LDAP connector writes to, gives its items back untouched.
  *   - Creations take one round trip each (axigen_burst.c), all else is straight-line questions and answers.
- *   - Nothing is done to an account before its mark was read (axigen_find.c). What was there before us is taken over by the
- *     adoption rule only, and what somebody else set (aliases, members, a customerReference) stays.
- *   - What could be done by halves is recorded first (axigen_record.h), and every action can be repeated: it looks, and does what
- *     is missing.
+ *   - Nothing is done to an account before its mark was read (axigen_find.c). What was there before us is taken over by
+ * the adoption rule only, and what somebody else set (aliases, members, a customerReference) stays.
+ *   - What could be done by halves is recorded first (axigen_record.h), and every action can be repeated: it looks, and
+ * does what is missing.
  *   - The server's words are for the administrator; secrets are in none of them. */
 #include "axigen_parts.h"
 
@@ -16,7 +16,7 @@
 
 #include "clock.h"
 
-#define WRITER_CHECK_MS 60000   /* how long "no other writer" of a domain is believed */
+#define WRITER_CHECK_MS 60000 /* how long "no other writer" of a domain is believed */
 
 static struct axigen *axigen_of(struct sink *s)
 {
@@ -37,12 +37,16 @@ static void forget_seen(struct axigen *ax)
 static int connect_now(struct axigen *ax)
 {
     const struct axigen_settings *set = ax->set;
-    struct axigen_session_settings s = {
-        .conn = { .host = set->host, .port = (uint16_t)set->port, .tls = set->tls, .ca_file = set->ca_file,
-                  .timeout_s = set->timeout_s },
-        .user = set->user, .password = slice_of(set->password ? set->password : ""),
-        .depth = set->depth < 1 ? 1 : set->depth > (int)AXIGEN_DEPTH_MAX ? AXIGEN_DEPTH_MAX : (unsigned)set->depth
-    };
+    struct axigen_session_settings s = {.conn = {.host = set->host,
+                                                 .port = (uint16_t)set->port,
+                                                 .tls = set->tls,
+                                                 .ca_file = set->ca_file,
+                                                 .timeout_s = set->timeout_s},
+                                        .user = set->user,
+                                        .password = slice_of(set->password ? set->password : ""),
+                                        .depth = set->depth < 1                       ? 1
+                                                 : set->depth > (int)AXIGEN_DEPTH_MAX ? AXIGEN_DEPTH_MAX
+                                                                                      : (unsigned)set->depth};
 
     if (atomic_exchange(&ax->reopen, false))
         axigen_session_close(ax->session);
@@ -75,7 +79,7 @@ static struct axigen_seen *seen_domain(struct axigen *ax, struct slice domain)
         if (slice_eq(slice_of(ax->seen[i].domain), domain))
             return &ax->seen[i];
     ax->seen = mem_realloc(ax->seen, (ax->n_seen + 1) * sizeof(*ax->seen));
-    ax->seen[ax->n_seen] = (struct axigen_seen){ mem_printf("%.*s", SLICE_ARG(domain)), INT64_MIN };
+    ax->seen[ax->n_seen] = (struct axigen_seen){mem_printf("%.*s", SLICE_ARG(domain)), INT64_MIN};
     return &ax->seen[ax->n_seen++];
 }
 
@@ -106,11 +110,15 @@ static int check_writer(struct axigen *ax, struct axigen_work *w, struct slice d
         seen->at_ms = clock_mono_ms();
     else if (a.ok)
         axigen_note(w, OUTCOME_DOMAIN,
-                    "Axigen's own LDAP connector writes to the domain %.*s (enableLDAPSync = yes), and two writers undo each other's "
-                    "work: switch it off there (SET enableLDAPSync no), it goes on by itself then", SLICE_ARG(domain));
+                    "Axigen's own LDAP connector writes to the domain %.*s (enableLDAPSync = yes), and two writers "
+                    "undo each other's "
+                    "work: switch it off there (SET enableLDAPSync no), it goes on by itself then",
+                    SLICE_ARG(domain));
     else
-        axigen_note(w, OUTCOME_DOMAIN, "whether Axigen's own LDAP connector writes to the domain %.*s can't be seen "
-                    "(enableLDAPSync): %s", SLICE_ARG(domain), a.text);
+        axigen_note(w, OUTCOME_DOMAIN,
+                    "whether Axigen's own LDAP connector writes to the domain %.*s can't be seen "
+                    "(enableLDAPSync): %s",
+                    SLICE_ARG(domain), a.text);
     return *alone ? 0 : back_to_root(ax);
 }
 
@@ -122,7 +130,8 @@ int axigen_enter(struct axigen *ax, struct axigen_work *w, struct slice domain, 
     if (axigen_say_value(ax, "UPDATE Domain name", domain, WIRE_DOMAIN, &a))
         return -1;
     if (!a.ok) {
-        axigen_note(w, OUTCOME_DOMAIN, "the domain %.*s can't be opened: %s. It goes on by itself once the domain is there",
+        axigen_note(w, OUTCOME_DOMAIN,
+                    "the domain %.*s can't be opened: %s. It goes on by itself once the domain is there",
                     SLICE_ARG(domain), a.text);
         return 0;
     }
@@ -191,7 +200,8 @@ static void find_rebind(struct axigen *ax, struct axigen_work *w)
     if (axigen_get(ax, w->action->uuid, &done))
         w->outcome = OUTCOME_DONE;
     else
-        axigen_note(w, OUTCOME_PARK, "nothing is recorded of the entry %.*s, which this one is to follow", SLICE_ARG(w->action->from));
+        axigen_note(w, OUTCOME_PARK, "nothing is recorded of the entry %.*s, which this one is to follow",
+                    SLICE_ARG(w->action->from));
 }
 
 static void prepare(struct axigen *ax, struct axigen_work *w)
@@ -234,7 +244,8 @@ static bool straight(struct axigen *ax, struct axigen_work *w)
     if (w->action->type != ACTION_ACCOUNT_CREATE || w->apart)
         return false;
     if (w->known)
-        return w->rec.state == RECORD_ACTIVE && w->rec.intent == INTENT_NONE && slice_eq(w->rec.address, w->action->address);
+        return w->rec.state == RECORD_ACTIVE && w->rec.intent == INTENT_NONE &&
+               slice_eq(w->rec.address, w->action->address);
     w->add = !ax->records->at(ax->records->ctx, w->action->address, other);
     return w->add;
 }
@@ -264,7 +275,8 @@ static void not_entered(struct axigen_work **w, size_t n)
         axigen_note(w[i], w[0]->outcome, "%s", buf_str(&w[0]->words));
     if (n == 1 && w[0]->action->type == ACTION_ACCOUNT_RENAME && crosses(w[0])) {
         w[0]->outcome = OUTCOME_UNKNOWN;
-        axigen_note(w[0], OUTCOME_PART, "the account stays %.*s: Axigen can't rename across domains", SLICE_ARG(w[0]->rec.address));
+        axigen_note(w[0], OUTCOME_PART, "the account stays %.*s: Axigen can't rename across domains",
+                    SLICE_ARG(w[0]->rec.address));
     }
 }
 
@@ -332,7 +344,8 @@ static void conclude(struct axigen *ax, struct axigen_work *w)
     w->item->words = arena_copy(&ax->arena, w->words.p, w->words.len);
 }
 
-static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, size_t n, size_t *under_way, struct err *e)
+static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, size_t n, size_t *under_way,
+                                     struct err *e)
 {
     struct axigen *ax = axigen_of(s);
     struct axigen_work *all, **todo;
@@ -344,7 +357,7 @@ static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, si
     all = arena_alloc(&ax->arena, n * sizeof(*all));
     todo = arena_alloc(&ax->arena, n * sizeof(struct axigen_work *));
     for (size_t i = 0; i < n; i++) {
-        all[i] = (struct axigen_work){ .item = &items[i], .index = i, .action = items[i].action };
+        all[i] = (struct axigen_work){.item = &items[i], .index = i, .action = items[i].action};
         items[i].outcome = OUTCOME_UNKNOWN;
         prepare(ax, &all[i]);
         if (all[i].outcome == OUTCOME_UNKNOWN && silent(ax, &all[i]))
@@ -363,13 +376,13 @@ static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, si
     return r ? SINK_DOWN : SINK_OK;
 }
 
-static enum sink_result axigen_remove_due(struct sink *s, const uint8_t *uuid, enum outcome *outcome, struct slice *words,
-                                          struct err *e)
+static enum sink_result axigen_remove_due(struct sink *s, const uint8_t *uuid, enum outcome *outcome,
+                                          struct slice *words, struct err *e)
 {
     struct axigen *ax = axigen_of(s);
-    struct action action = { .type = ACTION_ACCOUNT_DELETE, .uuid = uuid, .cause = CAUSE_DELETE };
-    struct sink_item item = { .action = &action };
-    struct axigen_work w = { .item = &item, .action = &action }, *one_w = &w;
+    struct action action = {.type = ACTION_ACCOUNT_DELETE, .uuid = uuid, .cause = CAUSE_DELETE};
+    struct sink_item item = {.action = &action};
+    struct axigen_work w = {.item = &item, .action = &action}, *one_w = &w;
     bool entered = false;
     int r = 0;
 
@@ -380,7 +393,8 @@ static enum sink_result axigen_remove_due(struct sink *s, const uint8_t *uuid, e
         w.home = axigen_domain(w.rec.address);
         r = connect_now(ax) || axigen_enter(ax, &w, w.home, &entered) ||
                     (entered && (axigen_account_due(ax, &w) || axigen_leave(ax, &one_w, 1)))
-                ? -1 : 0;
+                ? -1
+                : 0;
     }
     if (r == 0)
         conclude(ax, &w);
@@ -419,7 +433,11 @@ static void axigen_close(struct sink *s)
 }
 
 static const struct sink_class axigen_class = {
-    .type = "axigen", .open = axigen_open, .apply = axigen_apply, .remove_due = axigen_remove_due, .reopen = axigen_reopen,
+    .type = "axigen",
+    .open = axigen_open,
+    .apply = axigen_apply,
+    .remove_due = axigen_remove_due,
+    .reopen = axigen_reopen,
     .close = axigen_close,
 };
 
@@ -428,7 +446,7 @@ struct sink *sink_axigen_new(const char *name, const char *subject, const struct
 {
     struct axigen *ax = mem_alloc(sizeof(*ax));
 
-    ax->sink = (struct sink){ &axigen_class, name, subject, stop };
+    ax->sink = (struct sink){&axigen_class, name, subject, stop};
     ax->set = settings;
     ax->records = records;
     ax->session = axigen_session_new(subject, stop);

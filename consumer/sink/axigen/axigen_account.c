@@ -10,7 +10,7 @@ static bool is_create(const struct axigen_work *w)
 
 static void new_record(struct axigen_work *w)
 {
-    w->rec = (struct axigen_record){ .kind = OBJECT_ACCOUNT, .address = w->action->address };
+    w->rec = (struct axigen_record){.kind = OBJECT_ACCOUNT, .address = w->action->address};
     w->known = true;
 }
 
@@ -49,16 +49,18 @@ static int list_aliases(struct axigen *ax, struct axigen_work *w, struct address
 
 static void add_alias_step(struct axigen *ax, struct axigen_work *w, enum script_form form, struct slice whole)
 {
-    script_add(&w->script, &ax->arena, (struct script_step){ .form = form, .value = axigen_local(whole), .whole = whole });
+    script_add(&w->script, &ax->arena,
+               (struct script_step){.form = form, .value = axigen_local(whole), .whole = whole});
 }
 
-/* Ownership is value by value: what was there before us stays ours to leave alone. At adoption what the directory has too becomes
- * ours; with `again` what is found may be what we added before the connection broke. */
-static void want_alias(struct axigen *ax, struct axigen_work *w, const struct addresses *there, struct slice alias, bool adopting)
+/* Ownership is value by value: what was there before us stays ours to leave alone. At adoption what the directory has
+ * too becomes ours; with `again` what is found may be what we added before the connection broke. */
+static void want_alias(struct axigen *ax, struct axigen_work *w, const struct addresses *there, struct slice alias,
+                       bool adopting)
 {
     if (!slice_eq(axigen_domain(alias), w->home))
-        axigen_note(w, OUTCOME_PART, "alias %.*s: Axigen's aliases are in the domain of their account, %.*s", SLICE_ARG(alias),
-                    SLICE_ARG(w->home));
+        axigen_note(w, OUTCOME_PART, "alias %.*s: Axigen's aliases are in the domain of their account, %.*s",
+                    SLICE_ARG(alias), SLICE_ARG(w->home));
     else if (!axigen_record_has(there->p, there->n, alias))
         add_alias_step(ax, w, FORM_ADD_ALIAS, alias);
     else if (adopting || w->item->again)
@@ -68,7 +70,7 @@ static void want_alias(struct axigen *ax, struct axigen_work *w, const struct ad
 static int plan_aliases(struct axigen *ax, struct axigen_work *w, bool adopting)
 {
     const struct action *act = w->action;
-    struct addresses there = { 0 };
+    struct addresses there = {0};
     bool listed = true;
 
     if (!script_touches(act, FIELD_ALIASES))
@@ -153,7 +155,8 @@ static void remember(struct axigen *ax, struct axigen_work *w)
     for (size_t i = 0; i < w->script.n; i++)
         learn_step(ax, w, &w->script.steps[i]);
     if (r->unmarked && r->mark.len == 0)
-        axigen_note(w, OUTCOME_REFUSED, "the account %.*s is this entry's, but is not marked so", SLICE_ARG(r->address));
+        axigen_note(w, OUTCOME_REFUSED, "the account %.*s is this entry's, but is not marked so",
+                    SLICE_ARG(r->address));
     if (is_create(w)) {
         r->due_ms = 0;
         r->intent = INTENT_NONE;
@@ -219,7 +222,7 @@ static int make_ready(struct axigen *ax, struct axigen_work *w, bool *ready)
     }
     *ready = found == FOUND_OURS;
     if (!*ready) {
-        w->slow = is_create(w);   /* whose it is decides the adoption rule */
+        w->slow = is_create(w); /* whose it is decides the adoption rule */
         if (!w->slow)
             axigen_note_other(w, found, address, seen);
         return axigen_back(ax);
@@ -257,7 +260,7 @@ int axigen_stretch(struct axigen *ax, struct axigen_work **w, size_t n)
 /* Looks for the account of the record in this domain, wherever it may have got to. */
 static int look(struct axigen *ax, struct axigen_work *w, enum axigen_found *found)
 {
-    struct slice places[] = { w->rec.address, w->rec.going_to, w->action->address };
+    struct slice places[] = {w->rec.address, w->rec.going_to, w->action->address};
 
     *found = FOUND_NOTHING;
     for (size_t i = 0; i < 3; i++) {
@@ -291,8 +294,9 @@ static int come_home(struct axigen *ax, struct axigen_work *w, bool mark)
         if (axigen_set_name(ax, w, w->action->address, &renamed, &a))
             return -1;
         if (!renamed) {
-            axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(w->action->address), a.text);
-            return axigen_back(ax);
+            axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(old),
+                        SLICE_ARG(w->action->address), a.text);
+            return axigen_undo(ax, w);
         }
         w->rec.address = w->action->address;
     }
@@ -362,9 +366,10 @@ static int elsewhere(struct axigen *ax, struct axigen_work *w, bool *here)
         return -1;
     if (found == FOUND_OURS || found == FOUND_UNMARKED) {
         axigen_note(w, OUTCOME_PART,
-                    "the account is %.*s: Axigen can't rename across domains, and it is never deleted and made anew for that. Move "
-                    "its mail to a new account %.*s with its customerReference by hand, then retry", SLICE_ARG(w->rec.address),
-                    SLICE_ARG(w->action->address));
+                    "the account is %.*s: Axigen can't rename across domains, and it is never deleted and made anew "
+                    "for that. Move "
+                    "its mail to a new account %.*s with its customerReference by hand, then retry",
+                    SLICE_ARG(w->rec.address), SLICE_ARG(w->action->address));
         return come_home(ax, w, found == FOUND_UNMARKED);
     }
     if (found == FOUND_UNREADABLE)
@@ -381,6 +386,8 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
     enum axigen_found found;
     bool made, here = true;
 
+    if (w->add && w->opened == OPENED_REFUSED)
+        return take_over(ax, w, w->refusal, OUTCOME_REFUSED);
     if (axigen_make_room(ax, w, w->action->address, &made))
         return -1;
     if (!made)
@@ -401,16 +408,18 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
     return add(ax, w);
 }
 
-/* UPDATE was refused. */
+/* UPDATE was refused: is there nothing, or was it for another reason? */
 int axigen_account_update(struct axigen *ax, struct axigen_work *w)
 {
     enum axigen_found found = FOUND_NOTHING;
 
-    if (w->known && look(ax, w, &found))
+    if (!w->known)
+        new_record(w);
+    if (look(ax, w, &found))
         return -1;
     if (found == FOUND_OURS || found == FOUND_UNMARKED)
         return carry_out(ax, w, found == FOUND_UNMARKED, false);
     if (found == FOUND_NOTHING)
-        axigen_note_other(w, found, w->known ? w->rec.address : w->action->address, slice_of(""));
+        axigen_note_other(w, found, w->rec.address, slice_of(""));
     return 0;
 }

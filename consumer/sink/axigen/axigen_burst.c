@@ -2,21 +2,21 @@
  *
  *     … +OK of ADD 1 ▸ [SETs of 1, COMMIT 1, ADD 2] ▸ all answers ▸ [SETs of 2, COMMIT 2, ADD 3] ▸ all answers …
  *
- * What may be sent ahead of which answers, and why it does nothing wrong whatever they are. (A refusal leaves the context
- * and what was set in it as they were.)
+ * What may be sent ahead of which answers, and why it does nothing wrong whatever they are. (A refusal leaves the
+ * context and what was set in it as they were.)
  *
- *   1. Nothing of an account goes before its ADD or UPDATE was answered +OK: refused, the rest would run in the domain, where
- *      SET and ADD Alias mean the domain's. Asserted in axigen_burst().
+ *   1. Nothing of an account goes before its ADD or UPDATE was answered +OK: refused, the rest would run in the domain,
+ * where SET and ADD Alias mean the domain's. Asserted in axigen_burst().
  *   2. Within the account: top of axigen_script.c. Worst, a value is missing.
- *   3. COMMIT goes ahead of the answers to the values: it saves those that were taken. What was refused is tried once more
- *      by itself and then reported, and comes again with the item. The mark is the first of them, and COMMIT saves it with the
- *      account at once or not at all; refused, it is tried again before anything else is done with the account, and
+ *   3. COMMIT goes ahead of the answers to the values: it saves those that were taken. What was refused is tried once
+ * more by itself and then reported, and comes again with the item. The mark is the first of them, and COMMIT saves it
+ * with the account at once or not at all; refused, it is tried again before anything else is done with the account, and
  *      then remembered as missing. COMMIT does nothing in contactInfo, quotas and limits, where it may run after a
  *      refused DONE.
- *   4. The next account's ADD or UPDATE goes ahead of COMMIT's answer, and is the last of a burst: where COMMIT or a DONE was
- *      refused we are in the account or a child of it, where there is no ADD Account and no UPDATE Account; it is then sent
- *      again from the domain. So that COMMIT can't be the domain's, which would come if it followed another COMMIT, nothing
- *      follows the opening.
+ *   4. The next account's ADD or UPDATE goes ahead of COMMIT's answer, and is the last of a burst: where COMMIT or a
+ * DONE was refused we are in the account or a child of it, where there is no ADD Account and no UPDATE Account; it is
+ * then sent again from the domain. So that COMMIT can't be the domain's, which would come if it followed another
+ * COMMIT, nothing follows the opening.
  *   5. A domain's COMMIT, SHOW and LIST go alone.
  *
  * With a depth of 1 the same lines go one at a time. */
@@ -38,7 +38,7 @@ struct burst {
     struct axigen *ax;
     struct axigen_work *w, *next;
     struct script_cursor at;
-    struct sent *sent;         /* those without an answer: n of them from first on, in a ring */
+    struct sent *sent; /* those without an answer: n of them from first on, in a ring */
     size_t room, first, n;
 };
 
@@ -52,15 +52,17 @@ static char random_char(const char *set, size_t n)
 
     do {
         if (getrandom(&b, 1, 0) != 1)
-            abort();   /* without randomness no password; the kernel has it since boot, long before any daemon */
+            abort(); /* without randomness no password; the kernel has it since boot, long before any daemon */
     } while (b >= 256 / n * n);
     return set[b % n];
 }
 
-/* Nobody ever learns it: people log in through Axigen's own LDAP authentication. One of each class, for domains with rules. */
+/* Nobody ever learns it: people log in through Axigen's own LDAP authentication. One of each class, for domains with
+ * rules. */
 static void make_password(char *out)
 {
-    static const char *const classes[] = { "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789", "-_.+:,=!" };
+    static const char *const classes[] = {"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789",
+                                          "-_.+:,=!"};
 
     for (size_t i = 0; i < PASSWORD_BYTES; i++) {
         const char *set = classes[i < 4 ? i : (size_t)(random_char("01234567", 8) - '0') % 4];
@@ -89,7 +91,7 @@ void axigen_opening(struct axigen *ax, struct axigen_work *w)
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
-static const char *const contexts[SCRIPT_PLACES] = { WIRE_ACCOUNT, WIRE_CONTACT, WIRE_QUOTAS, WIRE_LIMITS };
+static const char *const contexts[SCRIPT_PLACES] = {WIRE_ACCOUNT, WIRE_CONTACT, WIRE_QUOTAS, WIRE_LIMITS};
 
 static bool is_mark(const struct script_step *step)
 {
@@ -102,9 +104,10 @@ static bool may_be_so(const struct script_step *step)
     return step->form == FORM_ADD_MEMBER || step->form == FORM_REMOVE_MEMBER;
 }
 
-static void note_step(struct axigen *ax, struct axigen_work *w, struct script_step *step, const char *text, enum outcome outcome)
+static void note_step(struct axigen *ax, struct axigen_work *w, struct script_step *step, const char *text,
+                      enum outcome outcome)
 {
-    struct buf name = { 0 };
+    struct buf name = {0};
 
     step->dead = true;
     step->refusal = arena_copy(&ax->arena, text, strlen(text)).p;
@@ -136,11 +139,11 @@ static void steps_answered(struct burst *b, const struct script_line *line, cons
 
 static void place_refused(struct burst *b, const struct script_line *line, const struct axigen_answer *a)
 {
-    static const char *const names[SCRIPT_PLACES] = { "", "contactInfo", "quotas", "limits" };
+    static const char *const names[SCRIPT_PLACES] = {"", "contactInfo", "quotas", "limits"};
     struct script *s = &b->w->script;
 
     if (!line->enters && strcmp(a->ran_in, contexts[line->place]) != 0)
-        return;   /* a DONE where CONFIG had been refused */
+        return; /* a DONE where CONFIG had been refused */
     b->at.skip[line->place] = true;
     for (size_t i = 0; i < s->n; i++)
         if (s->steps[i].place == line->place && !s->steps[i].done)
@@ -204,7 +207,7 @@ static int send_command(struct burst *b, enum sent_kind kind, const struct scrip
             return -1;
     if (axigen_session_send(b->ax->session, &b->ax->c, leads_to, NULL, b->ax->e))
         return -1;
-    b->sent[(b->first + b->n++) % b->room] = (struct sent){ kind, line ? *line : (struct script_line){ 0 } };
+    b->sent[(b->first + b->n++) % b->room] = (struct sent){kind, line ? *line : (struct script_line){0}};
     return 0;
 }
 
@@ -212,7 +215,7 @@ static int send_script(struct burst *b)
 {
     struct script_line line;
     enum script_result r;
-    struct err why = { 0 };
+    struct err why = {0};
 
     while ((r = script_next(&b->w->script, &b->at, &b->ax->c, &line, &why)) != SCRIPT_END) {
         if (r == SCRIPT_UNSENDABLE) {
@@ -232,7 +235,7 @@ static int send_script(struct burst *b)
 
 static int send_end(struct burst *b)
 {
-    struct err why = { 0 };
+    struct err why = {0};
 
     wire_command_reset(&b->ax->c);
     wire_words(&b->ax->c, "COMMIT");
@@ -250,7 +253,7 @@ static int send_end(struct burst *b)
 
 static int run(struct axigen *ax, struct axigen_work *w, struct axigen_work *next, bool single)
 {
-    struct burst b = { .ax = ax, .w = w, .next = next, .at.single = single, .room = (size_t)ax->set->depth + 1 };
+    struct burst b = {.ax = ax, .w = w, .next = next, .at.single = single, .room = (size_t)ax->set->depth + 1};
     int r;
 
     assert(strcmp(axigen_session_context(ax->session), WIRE_ACCOUNT) == 0 ||

@@ -1,5 +1,5 @@
-/* What takes away or moves a name: delete, rename, rebind, and the removal of what is due. These come alone, so nothing is sent
- * ahead: each answer is looked at, and at the first refusal BACK drops all of it. */
+/* What takes away or moves a name: delete, rename, rebind, and the removal of what is due. These come alone, so nothing
+ * is sent ahead: each answer is looked at, and at the first refusal BACK drops all of it. */
 #include "axigen_parts.h"
 
 #include "clock.h"
@@ -11,13 +11,13 @@ enum axigen_policy axigen_policy_of(const struct axigen *ax, enum cause cause)
                                                           : ax->set->leave_policy;
 }
 
-/* Opens the account of the record, where it is or where it was going; all else is noted. *ours: it is open, and its mark is
- * ours. *missing: it is nowhere. */
+/* Opens the account of the record, where it is or where it was going; all else is noted. *ours: it is open, and its
+ * mark is ours. *missing: it is nowhere. */
 static int open_ours(struct axigen *ax, struct axigen_work *w, bool *ours, bool *missing)
 {
-    struct slice places[] = { w->rec.address, w->rec.going_to };
+    struct slice places[] = {w->rec.address, w->rec.going_to};
     enum axigen_found found = FOUND_NOTHING, first = FOUND_NOTHING;
-    struct slice seen = { 0 }, first_seen = { 0 };
+    struct slice seen = {0}, first_seen = {0};
 
     *ours = *missing = false;
     for (size_t i = 0; i < 2; i++) {
@@ -67,8 +67,8 @@ static int then(struct axigen *ax, struct axigen_work *w, const char *words, con
 
 /* ---- services ---------------------------------------------------------------------------------------------------- */
 
-/* Reads what it has into the record, where that is to be believed: not where they were taken already, or may have been before
- * the connection broke. None never overwrites some. In limits. */
+/* Reads what it has into the record, where that is to be believed: not where they were taken already, or may have been
+ * before the connection broke. None never overwrites some. In limits. */
 static int note_services(struct axigen *ax, struct axigen_work *w, bool *ok)
 {
     struct axigen_answer a;
@@ -92,7 +92,7 @@ static int note_services(struct axigen *ax, struct axigen_work *w, bool *ok)
 
 static int set_services(struct axigen *ax, struct axigen_work *w, bool lock, bool *ok)
 {
-    const struct slice receive[] = { slice_of("smtpIncoming") };
+    const struct slice receive[] = {slice_of("smtpIncoming")};
     struct axigen_answer a;
 
     wire_command_reset(&ax->c);
@@ -106,7 +106,8 @@ static int set_services(struct axigen *ax, struct axigen_work *w, bool lock, boo
     return 0;
 }
 
-/* In the account. What it had is on disk before it is taken. to: where it will be renamed to in the same breath, or empty. */
+/* In the account. What it had is on disk before it is taken. to: where it will be renamed to in the same breath, or
+ * empty. */
 static int take_services(struct axigen *ax, struct axigen_work *w, bool lock, struct slice to, bool *ok)
 {
     *ok = true;
@@ -130,11 +131,11 @@ static int silence(struct axigen *ax, struct axigen_work *w, bool lock)
     if (take_services(ax, w, lock, slice_of(""), &ok))
         return -1;
     if (!ok)
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.state = lock ? RECORD_LOCKED : RECORD_DISABLED;
     settled(ax, w);
     return 0;
@@ -188,11 +189,11 @@ static int retire(struct axigen *ax, struct axigen_work *w)
             axigen_note(w, axigen_cure(&a), "it can't be renamed to %.*s: %s", SLICE_ARG(to), a.text);
     }
     if (!ok)
-        return axigen_back(ax);
+        return axigen_undo(ax, w);
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = to;
     w->rec.state = RECORD_RETIRED;
     w->rec.n_aliases = 0;
@@ -220,7 +221,7 @@ int axigen_account_delete(struct axigen *ax, struct axigen_work *w)
     bool ours, missing;
 
     if (!w->known || (w->rec.state == RECORD_RETIRED && policy == AXIGEN_REMOVE))
-        return 0;   /* nothing of ours, or done before */
+        return 0; /* nothing of ours, or done before */
     if (policy == AXIGEN_KEEP) {
         if (axigen_record_intact(&w->rec))
             w->rec.state = RECORD_KEPT;
@@ -228,7 +229,7 @@ int axigen_account_delete(struct axigen *ax, struct axigen_work *w)
         return 0;
     }
     if (w->rec.state == RECORD_RETIRED)
-        return 0;   /* has nothing any more that this policy would take */
+        return 0; /* has nothing any more that this policy would take */
     if (open_ours(ax, w, &ours, &missing))
         return -1;
     w->gone = missing;
@@ -244,7 +245,7 @@ int axigen_account_due(struct axigen *ax, struct axigen_work *w)
     bool ours, missing;
 
     if (w->rec.state != RECORD_RETIRED)
-        return 0;   /* it came back */
+        return 0; /* it came back */
     if (open_ours(ax, w, &ours, &missing))
         return -1;
     w->gone = missing;
@@ -253,8 +254,10 @@ int axigen_account_due(struct axigen *ax, struct axigen_work *w)
 
 /* ---- rename ------------------------------------------------------------------------------------------------------ */
 
-#define CROSS "the account stays %.*s: Axigen can't rename across domains, and it is never deleted and made anew for that. Move its " \
-              "mail to a new account %.*s with its customerReference by hand, then retry"
+#define CROSS                                                                                                          \
+    "the account stays %.*s: Axigen can't rename across domains, and it is never deleted and made anew for that. "     \
+    "Move its "                                                                                                        \
+    "mail to a new account %.*s with its customerReference by hand, then retry"
 
 /* Already at the new address, by us before the connection broke or by somebody's hand? */
 static int is_there(struct axigen *ax, struct axigen_work *w, bool *there)
@@ -262,13 +265,14 @@ static int is_there(struct axigen *ax, struct axigen_work *w, bool *there)
     enum axigen_found found;
     struct slice seen;
 
-    if (axigen_find(ax, w->action->address, w->action->uuid, w->known ? &w->rec : NULL, &found, &seen) || axigen_back(ax))
+    if (axigen_find(ax, w->action->address, w->action->uuid, w->known ? &w->rec : NULL, &found, &seen) ||
+        axigen_back(ax))
         return -1;
     *there = found == FOUND_OURS;
     if (!*there)
         return 0;
     if (!w->known)
-        w->rec = (struct axigen_record){ .kind = OBJECT_ACCOUNT };
+        w->rec = (struct axigen_record){.kind = OBJECT_ACCOUNT};
     w->rec.address = w->action->address;
     settled(ax, w);
     return 0;
@@ -282,14 +286,14 @@ static int rename_open(struct axigen *ax, struct axigen_work *w)
     if (axigen_set_name(ax, w, w->action->address, &renamed, &a))
         return -1;
     if (!renamed) {
-        axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(w->rec.address), SLICE_ARG(w->action->address),
-                    a.text);
-        return axigen_back(ax);
+        axigen_note(w, axigen_cure(&a), "%.*s can't be renamed to %.*s: %s", SLICE_ARG(w->rec.address),
+                    SLICE_ARG(w->action->address), a.text);
+        return axigen_undo(ax, w);
     }
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = w->action->address;
     settled(ax, w);
     return 0;
@@ -298,7 +302,7 @@ static int rename_open(struct axigen *ax, struct axigen_work *w)
 int axigen_account_rename(struct axigen *ax, struct axigen_work *w)
 {
     enum axigen_found found = FOUND_NOTHING;
-    struct slice seen = { 0 };
+    struct slice seen = {0};
     bool there = false, made;
 
     if (is_there(ax, w, &there))
@@ -334,7 +338,8 @@ void axigen_rebound(struct axigen *ax, struct axigen_work *w, const uint8_t *fro
     axigen_put(ax, w->action->uuid, &w->rec);
 }
 
-/* w->rec is that of the old uuid. The mark goes first: with the new one and the old record, the repeat finds it done. */
+/* w->rec is that of the old uuid. The mark goes first: with the new one and the old record, the repeat finds it done.
+ */
 int axigen_account_rebind(struct axigen *ax, struct axigen_work *w)
 {
     struct slice ours = axigen_mark(ax, w->action->uuid, NULL), seen;
@@ -342,8 +347,7 @@ int axigen_account_rebind(struct axigen *ax, struct axigen_work *w)
     struct axigen_answer a;
     uint8_t from[UUID_BYTES];
 
-    if (!uuid_parse(w->action->from, from) ||
-        axigen_find(ax, w->rec.address, from, &w->rec, &found, &seen))
+    if (!uuid_parse(w->action->from, from) || axigen_find(ax, w->rec.address, from, &w->rec, &found, &seen))
         return -1;
     if (found == FOUND_OTHER && text_equal_nocase(seen, ours)) {
         axigen_rebound(ax, w, from);

@@ -45,8 +45,8 @@ int axigen_listed(struct axigen *ax, const char *list, struct slice local, bool 
     wire_words(&ax->c, list);
     wire_value(&ax->c, local);
     *listed = false;
-    if (wire_end(&ax->c, &(struct err){ 0 }))
-        return 0;   /* a name that can't be sent is nobody's */
+    if (wire_end(&ax->c, &(struct err){0}))
+        return 0; /* a name that can't be sent is nobody's */
     if (axigen_session_ask(ax->session, &ax->c, &a, ax->e))
         return -1;
     *listed = !a.ok;
@@ -87,17 +87,23 @@ void axigen_note_other(struct axigen_work *w, enum axigen_found found, struct sl
         break;
     case FOUND_UNMARKED:
         axigen_note(w, OUTCOME_PARK,
-                    "the account %.*s has no customerReference, so nothing shows that it is this entry's. Nothing was done. If it "
-                    "is, set its customerReference to the uuid of this action in Axigen and retry", n, address.p);
+                    "the account %.*s has no customerReference, so nothing shows that it is this entry's. Nothing was "
+                    "done. If it "
+                    "is, set its customerReference to the uuid of this action in Axigen and retry",
+                    n, address.p);
         break;
     case FOUND_OTHER:
-        axigen_note(w, OUTCOME_PARK,
-                    "the account %.*s has the customerReference \"%.*s\", which is not this entry's: it is another account. "
-                    "Nothing was done", n, address.p, SLICE_ARG(seen));
+        axigen_note(
+            w, OUTCOME_PARK,
+            "the account %.*s has the customerReference \"%.*s\", which is not this entry's: it is another account. "
+            "Nothing was done",
+            n, address.p, SLICE_ARG(seen));
         break;
     default:
-        axigen_note(w, OUTCOME_PARK, "the account %.*s is not there. If it was removed on purpose, drop this action; else "
-                    "create it in Axigen and have it adopted", n, address.p);
+        axigen_note(w, OUTCOME_PARK,
+                    "the account %.*s is not there. If it was removed on purpose, drop this action; else "
+                    "create it in Axigen and have it adopted",
+                    n, address.p);
     }
 }
 
@@ -136,7 +142,8 @@ static int registered(struct axigen *ax, struct slice *id)
 
 static bool allowed(const struct axigen *ax, const struct axigen_work *w)
 {
-    return w->item->adopt || ax->set->adopt == AXIGEN_ADOPT_YES || (ax->set->adopt == AXIGEN_ADOPT_FIRST && w->item->first);
+    return w->item->adopt || ax->set->adopt == AXIGEN_ADOPT_YES ||
+           (ax->set->adopt == AXIGEN_ADOPT_FIRST && w->item->first);
 }
 
 int axigen_adoptable(struct axigen *ax, struct axigen_work *w, bool *may)
@@ -152,23 +159,25 @@ int axigen_adoptable(struct axigen *ax, struct axigen_work *w, bool *may)
         return 0;
     }
     if (mark.len && uuid_parse(mark, uuid)) {
-        axigen_note(w, OUTCOME_PARK, "the account %.*s is that of another entry: its customerReference is %.*s", SLICE_ARG(address),
-                    SLICE_ARG(mark));
+        axigen_note(w, OUTCOME_PARK, "the account %.*s is that of another entry: its customerReference is %.*s",
+                    SLICE_ARG(address), SLICE_ARG(mark));
         return 0;
     }
     if (registered(ax, &id))
         return -1;
     if (id.len && !text_equal_nocase(id, ours)) {
-        axigen_note(w, OUTCOME_PARK, "the %s %.*s belongs to another directory entry: Axigen's registry says " LDAP_ID " = %.*s",
-                    what, SLICE_ARG(address), SLICE_ARG(id));
+        axigen_note(w, OUTCOME_PARK,
+                    "the %s %.*s belongs to another directory entry: Axigen's registry says " LDAP_ID " = %.*s", what,
+                    SLICE_ARG(address), SLICE_ARG(id));
         return 0;
     }
     *may = id.len || allowed(ax, w);
     if (!*may)
-        axigen_note(w, OUTCOME_ADOPT,
-                    "the %s %.*s was there before, made by somebody else%s%.*s%s. Nothing was done. If it is this entry's, let "
-                    "axsync take it over: axsync queue adopt", what, SLICE_ARG(address), mark.len ? " (customerReference \"" : "",
-                    SLICE_ARG(mark), mark.len ? "\")" : "");
+        axigen_note(
+            w, OUTCOME_ADOPT,
+            "the %s %.*s was there before, made by somebody else%s%.*s%s. Nothing was done. If it is this entry's, let "
+            "axsync take it over: axsync queue adopt",
+            what, SLICE_ARG(address), mark.len ? " (customerReference \"" : "", SLICE_ARG(mark), mark.len ? "\")" : "");
     else {
         w->rec.adopted = true;
         w->rec.mark = mark;
@@ -200,8 +209,8 @@ int axigen_set_name(struct axigen *ax, struct axigen_work *w, struct slice to, b
     return axigen_put_safe(ax, w) ? -1 : set_name(ax, to, renamed, a);
 }
 
-int axigen_set_name_of(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to, bool *renamed,
-                       struct axigen_answer *a)
+int axigen_set_name_of(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to,
+                       bool *renamed, struct axigen_answer *a)
 {
     *renamed = false;
     intend_rename(rec, to);
@@ -211,7 +220,7 @@ int axigen_set_name_of(struct axigen *ax, const uint8_t *uuid, struct axigen_rec
 static int rename_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                         struct slice to, bool *made)
 {
-    struct axigen_answer a = { 0 };
+    struct axigen_answer a = {0};
     bool renamed;
 
     if (axigen_set_name_of(ax, uuid, rec, to, &renamed, &a))
@@ -220,11 +229,13 @@ static int rename_aside(struct axigen *ax, struct axigen_work *w, const uint8_t 
         return -1;
     *made = a.ok;
     if (!a.ok)
-        axigen_note(w, OUTCOME_REFUSED, "the account that had this address could not be renamed to %.*s: %s", SLICE_ARG(to), a.text);
+        axigen_note(w, OUTCOME_REFUSED, "the account that had this address could not be renamed to %.*s: %s",
+                    SLICE_ARG(to), a.text);
     return 0;
 }
 
-static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec, bool *made)
+static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                         bool *made)
 {
     struct slice to = axigen_aside(ax, uuid, axigen_domain(rec->address)), seen;
     enum axigen_found found;
@@ -235,7 +246,7 @@ static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t
         if (rename_aside(ax, w, uuid, rec, to, made) || (!*made && axigen_back(ax)))
             return -1;
     } else if (axigen_back(ax) || axigen_find(ax, to, uuid, rec, &found, &seen) || axigen_back(ax))
-        return -1;   /* nothing of it is there, or it was moved aside before: whose the address is now, ADD will tell */
+        return -1; /* nothing of it is there, or it was moved aside before: whose the address is now, ADD will tell */
     if (found == FOUND_OURS && *made) {
         rec->address = to;
         rec->intent = INTENT_NONE;
@@ -252,12 +263,13 @@ int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice addr
     struct axigen_record rec;
 
     *made = true;
-    if (!slice_eq(axigen_domain(address), ax->domain) || !ax->records->at(ax->records->ctx, address, uuid) || memcmp(uuid, w->action->uuid, UUID_BYTES) == 0 ||
-        !axigen_get(ax, uuid, &rec))
+    if (!slice_eq(axigen_domain(address), ax->domain) || !ax->records->at(ax->records->ctx, address, uuid) ||
+        memcmp(uuid, w->action->uuid, UUID_BYTES) == 0 || !axigen_get(ax, uuid, &rec))
         return 0;
     if (rec.state != RECORD_ACTIVE)
         return rec.kind == OBJECT_GROUP ? axigen_group_aside(ax, uuid, &rec) : account_aside(ax, w, uuid, &rec, made);
     *made = false;
-    axigen_note(w, OUTCOME_REFUSED, "%.*s is still the address of the entry %s", SLICE_ARG(address), uuid_format(uuid, text));
+    axigen_note(w, OUTCOME_REFUSED, "%.*s is still the address of the entry %s", SLICE_ARG(address),
+                uuid_format(uuid, text));
     return 0;
 }

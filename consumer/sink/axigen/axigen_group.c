@@ -1,15 +1,12 @@
-/* Groups and their members.
+/* Groups.
  *
- * A group can't be marked. So what creates, renames or removes one goes: look at the target, the intent synced, the effect,
- * the record. After a crash the state before or after the effect, as seen, decides; anything else parks. */
+ * A group can't be marked. So what creates, renames or removes one goes: look at the target, the intent synced, the
+ * effect, the record. After a crash the state before or after the effect, as seen, decides; anything else parks. */
 #include "axigen_parts.h"
 
 #include <stdlib.h>
 
-enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
-
-/* Opens a group of the domain we are in. GROUP_UNKNOWN: it was noted why. */
-static int open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen)
+int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen)
 {
     struct axigen_answer a;
     char words[WIRE_TEXT_MAX];
@@ -32,7 +29,7 @@ static int open_group(struct axigen *ax, struct axigen_work *w, struct slice add
 /* Only a look. */
 static int look_at(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen)
 {
-    return open_group(ax, w, address, seen) ? -1 : axigen_back(ax);
+    return axigen_open_group(ax, w, address, seen) ? -1 : axigen_back(ax);
 }
 
 static void settled(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec)
@@ -48,9 +45,10 @@ static int intend(struct axigen *ax, struct axigen_work *w, enum record_intent i
     return axigen_put_safe(ax, w);
 }
 
-static void note_absent(struct axigen_work *w)
+void axigen_note_absent(struct axigen_work *w)
 {
-    axigen_note(w, OUTCOME_PARK, "the group %.*s is not there. If it was removed on purpose, drop this action", SLICE_ARG(w->rec.address));
+    axigen_note(w, OUTCOME_PARK, "the group %.*s is not there. If it was removed on purpose, drop this action",
+                SLICE_ARG(w->rec.address));
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
@@ -65,13 +63,14 @@ static int set_group_name(struct axigen *ax, struct axigen_work *w, struct slice
     if (axigen_set_name(ax, w, to, &renamed, &a))
         return -1;
     if (!renamed) {
-        axigen_note(w, axigen_cure(&a), "the group %.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(to), a.text);
-        return axigen_back(ax);
+        axigen_note(w, axigen_cure(&a), "the group %.*s can't be renamed to %.*s: %s", SLICE_ARG(old), SLICE_ARG(to),
+                    a.text);
+        return axigen_undo(ax, w);
     }
     if (axigen_save(ax, w))
         return -1;
     if (!w->saved)
-        return 0;
+        return axigen_undo(ax, w);
     w->rec.address = to;
     settled(ax, w->action->uuid, &w->rec);
     return 0;
@@ -87,14 +86,15 @@ int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_rec
     if (rec->intent == INTENT_RENAME && look_at(ax, NULL, to, &seen))
         return -1;
     if (rec->intent != INTENT_RENAME || seen == GROUP_ABSENT) {
-        if (open_group(ax, NULL, rec->address, &seen))
+        if (axigen_open_group(ax, NULL, rec->address, &seen))
             return -1;
         if (seen != GROUP_OPEN)
             return 0;
-        if (axigen_set_name_of(ax, uuid, rec, to, &renamed, &a) || (renamed && axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a)))
+        if (axigen_set_name_of(ax, uuid, rec, to, &renamed, &a) ||
+            (renamed && axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a)))
             return -1;
         if (!a.ok)
-            return axigen_back(ax);   /* ADD will be refused, and say so */
+            return axigen_back(ax); /* ADD will be refused, and say so */
     }
     rec->address = to;
     settled(ax, uuid, rec);
@@ -109,7 +109,8 @@ static int rename_group(struct axigen *ax, struct axigen_work *w)
     bool made;
 
     if (!slice_eq(axigen_domain(w->rec.address), axigen_domain(to))) {
-        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains", SLICE_ARG(w->rec.address));
+        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains",
+                    SLICE_ARG(w->rec.address));
         return 0;
     }
     if (axigen_make_room(ax, w, to, &made))
@@ -120,10 +121,10 @@ static int rename_group(struct axigen *ax, struct axigen_work *w)
         return -1;
     if (slice_eq(w->rec.address, to)) {
         if (at_new == GROUP_ABSENT)
-            note_absent(w);
+            axigen_note_absent(w);
         return 0;
     }
-    if (open_group(ax, w, w->rec.address, &at_old))
+    if (axigen_open_group(ax, w, w->rec.address, &at_old))
         return -1;
     if (at_old == GROUP_OPEN && at_new == GROUP_ABSENT)
         return set_group_name(ax, w, to);
@@ -136,7 +137,7 @@ static int rename_group(struct axigen *ax, struct axigen_work *w)
         axigen_note(w, OUTCOME_PARK, "there are both groups, %.*s and %.*s, and nothing shows which is this entry's",
                     SLICE_ARG(w->rec.address), SLICE_ARG(to));
     else if (at_old == GROUP_ABSENT)
-        note_absent(w);
+        axigen_note_absent(w);
     return 0;
 }
 
@@ -163,8 +164,9 @@ static int carry_out(struct axigen *ax, struct axigen_work *w)
         }
     if (create && gone && !script_touches(w->action, FIELD_GROUP_ENABLE))
         script_add(&w->script, &ax->arena,
-                   (struct script_step){ .form = FORM_WORD, .attr = "enable",
-                                         .value = w->rec.has_services ? w->rec.services : slice_of("yes") });
+                   (struct script_step){.form = FORM_WORD,
+                                        .attr = "enable",
+                                        .value = w->rec.has_services ? w->rec.services : slice_of("yes")});
     if (axigen_burst(ax, w, NULL))
         return -1;
     if (!w->saved)
@@ -183,7 +185,7 @@ static int add_group(struct axigen *ax, struct axigen_work *w)
 {
     struct axigen_answer a;
 
-    w->rec = (struct axigen_record){ .kind = OBJECT_GROUP, .address = w->action->address };
+    w->rec = (struct axigen_record){.kind = OBJECT_GROUP, .address = w->action->address};
     w->known = true;
     if (intend(ax, w, INTENT_CREATE) ||
         axigen_say_value(ax, "ADD Group name", axigen_local(w->action->address), WIRE_GROUP, &a))
@@ -201,7 +203,7 @@ static int take_over(struct axigen *ax, struct axigen_work *w)
 {
     bool may;
 
-    w->rec = (struct axigen_record){ .kind = OBJECT_GROUP, .address = w->action->address };
+    w->rec = (struct axigen_record){.kind = OBJECT_GROUP, .address = w->action->address};
     if (axigen_adoptable(ax, w, &may))
         return -1;
     w->known = may;
@@ -212,11 +214,12 @@ static int take_over(struct axigen *ax, struct axigen_work *w)
 static int bring_home(struct axigen *ax, struct axigen_work *w, enum seen_group *seen)
 {
     if (!slice_eq(axigen_domain(w->rec.address), axigen_domain(w->action->address)))
-        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains", SLICE_ARG(w->rec.address));
+        axigen_note(w, OUTCOME_PART, "the group stays %.*s: Axigen can't rename across domains",
+                    SLICE_ARG(w->rec.address));
     else if (set_group_name(ax, w, w->action->address))
         return -1;
     else
-        return w->saved ? open_group(ax, w, w->rec.address, seen) : 0;
+        return w->saved ? axigen_open_group(ax, w, w->rec.address, seen) : 0;
     return 0;
 }
 
@@ -240,7 +243,7 @@ static int create_known(struct axigen *ax, struct axigen_work *w)
 
     if (follow_rename(ax, w))
         return -1;
-    if (open_group(ax, w, w->rec.address, &seen))
+    if (axigen_open_group(ax, w, w->rec.address, &seen))
         return -1;
     if (seen == GROUP_ABSENT)
         return add_group(ax, w);
@@ -264,7 +267,7 @@ static int create_group(struct axigen *ax, struct axigen_work *w)
         return 0;
     if (w->known)
         return create_known(ax, w);
-    if (open_group(ax, w, w->action->address, &seen))
+    if (axigen_open_group(ax, w, w->action->address, &seen))
         return -1;
     return seen == GROUP_ABSENT ? add_group(ax, w) : seen == GROUP_OPEN ? take_over(ax, w) : 0;
 }
@@ -273,10 +276,10 @@ static int update_group(struct axigen *ax, struct axigen_work *w)
 {
     enum seen_group seen;
 
-    if (open_group(ax, w, w->rec.address, &seen))
+    if (axigen_open_group(ax, w, w->rec.address, &seen))
         return -1;
     if (seen == GROUP_ABSENT)
-        note_absent(w);
+        axigen_note_absent(w);
     return seen == GROUP_OPEN ? carry_out(ax, w) : 0;
 }
 
@@ -325,7 +328,7 @@ static int delete_group(struct axigen *ax, struct axigen_work *w)
         axigen_put(ax, w->action->uuid, &w->rec);
         return 0;
     }
-    if (open_group(ax, w, w->rec.address, &seen))
+    if (axigen_open_group(ax, w, w->rec.address, &seen))
         return -1;
     w->gone = seen == GROUP_ABSENT;
     if (seen != GROUP_OPEN)
@@ -333,133 +336,6 @@ static int delete_group(struct axigen *ax, struct axigen_work *w)
     if (policy == AXIGEN_REMOVE)
         return remove_group(ax, w);
     return disable_group(ax, w, policy == AXIGEN_LOCK ? RECORD_LOCKED : RECORD_DISABLED);
-}
-
-/* ---- members ----------------------------------------------------------------------------------------------------- */
-
-static void plan_members(struct axigen *ax, struct axigen_work *w)
-{
-    const struct action *act = w->action;
-
-    w->script.n = 0;
-    for (uint32_t i = 0; i < act->n_remove; i++)
-        if (!axigen_record_has(w->rec.foreign, w->rec.n_foreign, act->remove[i]))
-            script_add(&w->script, &ax->arena,
-                       (struct script_step){ .form = FORM_REMOVE_MEMBER, .value = act->remove[i], .whole = act->remove[i] });
-    for (uint32_t i = 0; i < act->n_add; i++)
-        script_add(&w->script, &ax->arena,
-                   (struct script_step){ .form = FORM_ADD_MEMBER, .value = act->add[i], .whole = act->add[i] });
-}
-
-/* Whether the row of LIST Addresses is this member; one of the group's own domain may come without it. */
-static bool is_member(struct slice row, struct slice member, struct slice home)
-{
-    if (memchr(row.p, '@', row.len))
-        return text_equal_nocase(row, member);
-    return slice_eq(axigen_domain(member), home) && text_equal_nocase(row, axigen_local(member));
-}
-
-/* For each refused step whether its member is in the group. */
-static int look_up_members(struct axigen *ax, struct axigen_work *w, bool *in)
-{
-    enum seen_group seen;
-    struct axigen_answer a;
-    struct wire_rows rows;
-    struct slice row;
-
-    if (open_group(ax, w, w->rec.address, &seen))
-        return -1;
-    if (seen != GROUP_OPEN)
-        return 0;
-    if (axigen_ask(ax, "LIST Addresses", &a))
-        return -1;
-    if (!a.ok)
-        axigen_note(w, OUTCOME_REFUSED, "members can't be listed: %s", a.text);
-    for (rows = wire_names(a.data); a.ok && wire_row_next(&rows, &row);)
-        for (size_t i = 0; i < w->script.n; i++)
-            if (w->script.steps[i].dead && is_member(row, w->script.steps[i].whole, w->home))
-                in[i] = true;
-    return axigen_back(ax);
-}
-
-/* A member that we were to add and that is in the group already was put there by somebody, unless it may have been us: the action
- * came before, in part or without an answer, or tells the state anew; and on adoption what the directory names becomes ours. */
-static bool may_be_ours(const struct axigen_work *w)
-{
-    const struct action *act = w->action;
-
-    for (uint32_t i = 0; i < w->rec.n_partly; i++)
-        if (w->rec.partly[i] == act->seq)
-            return true;
-    return w->item->again || act->cause == CAUSE_RESYNC || act->cause == CAUSE_REPAIR ||
-           (w->rec.adopted && act->cause == CAUSE_ADD);
-}
-
-static int judge_refused(struct axigen *ax, struct axigen_work *w)
-{
-    bool *in, ours = may_be_ours(w);
-    size_t refused = 0;
-
-    for (size_t i = 0; i < w->script.n; i++)
-        refused += w->script.steps[i].dead;
-    if (refused == 0)
-        return 0;
-    in = arena_alloc(&ax->arena, w->script.n * sizeof(*in));
-    if (look_up_members(ax, w, in))
-        return -1;
-    for (size_t i = 0; i < w->script.n; i++) {
-        struct script_step *step = &w->script.steps[i];
-        bool add = step->form == FORM_ADD_MEMBER;
-
-        if (step->dead && in[i] != add)
-            axigen_note(w, OUTCOME_REFUSED, "member %.*s could not be %s: %s", SLICE_ARG(step->whole), add ? "added" : "removed",
-                        step->refusal ? step->refusal : "it can't be sent");
-        else if (step->dead && add && !ours)
-            axigen_record_add(&w->rec.foreign, &w->rec.n_foreign, step->whole, &ax->arena);
-    }
-    return 0;
-}
-
-static void remember_partly(struct axigen *ax, struct axigen_work *w)
-{
-    uint64_t *partly = arena_alloc(&ax->arena, (w->rec.n_partly + (size_t)1) * sizeof(*partly));
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < w->rec.n_partly; i++)
-        if (w->rec.partly[i] != w->action->seq)
-            partly[n++] = w->rec.partly[i];
-    if (w->outcome != OUTCOME_UNKNOWN)
-        partly[n++] = w->action->seq;
-    w->rec.partly = partly;
-    w->rec.n_partly = n;
-}
-
-static int change_members(struct axigen *ax, struct axigen_work *w)
-{
-    enum seen_group seen;
-
-    if (open_group(ax, w, w->rec.address, &seen))
-        return -1;
-    if (seen == GROUP_ABSENT)
-        note_absent(w);
-    if (seen != GROUP_OPEN)
-        return 0;
-    plan_members(ax, w);
-    if (axigen_burst(ax, w, NULL))
-        return -1;
-    if (!w->saved)
-        return 0;
-    for (size_t i = 0; i < w->script.n; i++)
-        if (w->script.steps[i].done)
-            axigen_record_drop(&w->rec.foreign, &w->rec.n_foreign, w->script.steps[i].whole, &ax->arena);
-    if (judge_refused(ax, w))
-        return -1;
-    /* Not before all is done: the action may come again, and must find them there again. */
-    for (uint32_t i = 0; w->outcome == OUTCOME_UNKNOWN && i < w->action->n_remove; i++)
-        axigen_record_drop(&w->rec.foreign, &w->rec.n_foreign, w->action->remove[i], &ax->arena);
-    remember_partly(ax, w);
-    axigen_put(ax, w->action->uuid, &w->rec);
-    return 0;
 }
 
 int axigen_group(struct axigen *ax, struct axigen_work *w)
@@ -486,6 +362,6 @@ int axigen_group(struct axigen *ax, struct axigen_work *w)
             axigen_rebound(ax, w, from);
         return 0;
     default:
-        return change_members(ax, w);
+        return axigen_members(ax, w);
     }
 }

@@ -6,10 +6,11 @@
  *   axigen_find.c     whose an account is: marks, adoption, an address made free
  *   axigen_account.c  create and update
  *   axigen_depart.c   delete, rename, rebind, removal of what is due
- *   axigen_group.c    groups and their members
+ *   axigen_group.c    groups
+ *   axigen_member.c   their members
  *
- * Functions that talk return 0, or -1 when the session is over or a record could not be stored: then *ax->e says why, and
- * apply ends with SINK_DOWN. What the server refuses is no such failure: it is noted in the work. */
+ * Functions that talk return 0, or -1 when the session is over or a record could not be stored: then *ax->e says why,
+ * and apply ends with SINK_DOWN. What the server refuses is no such failure: it is noted in the work. */
 #ifndef AXIGEN_PARTS_H
 #define AXIGEN_PARTS_H
 
@@ -20,7 +21,7 @@
 
 struct axigen_seen {
     char *domain;
-    int64_t at_ms;             /* monotonic: when it was seen to have no other writer */
+    int64_t at_ms; /* monotonic: when it was seen to have no other writer */
 };
 
 struct axigen {
@@ -29,12 +30,12 @@ struct axigen {
     const struct sink_records *records;
     atomic_bool reopen;
     struct axigen_session *session;
-    struct wire_command c;     /* the command that is being built */
-    struct slice domain;       /* in whose context, or below it, we are; empty: at the root */
-    struct axigen_seen *seen;  /* of this connection */
+    struct wire_command c;    /* the command that is being built */
+    struct slice domain;      /* in whose context, or below it, we are; empty: at the root */
+    struct axigen_seen *seen; /* of this connection */
     size_t n_seen;
     /* of one apply or remove_due */
-    struct arena arena;        /* lives until the next one begins: words of outcomes are in it */
+    struct arena arena; /* lives until the next one begins: words of outcomes are in it */
     struct err *e;
     size_t under_way;
 };
@@ -45,23 +46,23 @@ enum axigen_opened { OPENED_NOT, OPENED_REFUSED, OPENED };
 /* One item on its way. */
 struct axigen_work {
     struct sink_item *item;
-    size_t index;              /* in the items of apply */
+    size_t index; /* in the items of apply */
     const struct action *action;
-    struct slice home;         /* the domain in which it is done */
-    bool apart;                /* it needs domains of its own choice, or a batch of its own */
-    bool known;                /* rec is stored, or will be */
+    struct slice home; /* the domain in which it is done */
+    bool apart;        /* it needs domains of its own choice, or a batch of its own */
+    bool known;        /* rec is stored, or will be */
     struct axigen_record rec;
-    bool has_safe;             /* safe is what is on disk of it */
+    bool has_safe; /* safe is what is on disk of it */
     struct axigen_record safe;
     struct script script;
     enum axigen_opened opened;
-    const char *refusal;       /* OPENED_REFUSED: the server's words */
-    bool add;                  /* it is opened by ADD, else by UPDATE */
-    bool slow;                 /* the straight way was not open to it */
-    bool fresh;                /* made just now */
-    bool saved;                /* the account's or group's COMMIT was answered +OK */
-    bool gone;                 /* its record goes when the domain's COMMIT was answered +OK */
-    struct slice mark_seen;    /* by axigen_find() */
+    const char *refusal;    /* OPENED_REFUSED: the server's words */
+    bool add;               /* it is opened by ADD, else by UPDATE */
+    bool slow;              /* the straight way was not open to it */
+    bool fresh;             /* made just now */
+    bool saved;             /* the account's or group's COMMIT was answered +OK */
+    bool gone;              /* its record goes when the domain's COMMIT was answered +OK */
+    struct slice mark_seen; /* by axigen_find() */
     enum outcome outcome;
     struct buf words;
 };
@@ -69,13 +70,15 @@ struct axigen_work {
 /* ---- axigen_talk.c ---- */
 
 /* Notes what went wrong; the worst outcome of a work counts, the words of all. */
-void axigen_note(struct axigen_work *w, enum outcome outcome, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void axigen_note(struct axigen_work *w, enum outcome outcome, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Sends ax->c alone and waits. A command that can't be written is not sent: a->ok is false, a->number 0, and a->text says
- * what is wrong with it. leads_to as of axigen_session_send(). */
+/* Sends ax->c alone and waits. A command that can't be written is not sent: a->ok is false, a->number 0, and a->text
+ * says what is wrong with it. leads_to as of axigen_session_send(). */
 int axigen_do(struct axigen *ax, const char *leads_to, struct axigen_answer *a);
 int axigen_say(struct axigen *ax, const char *words, const char *leads_to, struct axigen_answer *a);
-int axigen_say_value(struct axigen *ax, const char *words, struct slice value, const char *leads_to, struct axigen_answer *a);
+int axigen_say_value(struct axigen *ax, const char *words, struct slice value, const char *leads_to,
+                     struct axigen_answer *a);
 /* LIST and SHOW. */
 int axigen_ask(struct axigen *ax, const char *words, struct axigen_answer *a);
 /* SHOW ATTR: *value in the arena, empty when there is none. */
@@ -104,6 +107,8 @@ void axigen_put(struct axigen *ax, const uint8_t *uuid, const struct axigen_reco
 int axigen_put_synced(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec);
 /* The record of w, synced, is now what a repeat begins with. */
 int axigen_put_safe(struct axigen *ax, struct axigen_work *w);
+/* axigen_back(), after which nothing of what was intended was done. */
+int axigen_undo(struct axigen *ax, struct axigen_work *w);
 
 /* ---- axigen.c ---- */
 
@@ -114,9 +119,9 @@ int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n);
 
 /* ---- axigen_burst.c ---- */
 
-/* Sends the script of w, whose account (or group, with next NULL) is open, its COMMIT, and the opening of next (may be NULL),
- * and waits for all of it once; what was refused together is then tried value by value. Sets w->saved, next->opened, and
- * done or dead in the steps. We are in the domain afterwards, or in next's account. */
+/* Sends the script of w, whose account (or group, with next NULL) is open, its COMMIT, and the opening of next (may be
+ * NULL), and waits for all of it once; what was refused together is then tried value by value. Sets w->saved,
+ * next->opened, and done or dead in the steps. We are in the domain afterwards, or in next's account. */
 int axigen_burst(struct axigen *ax, struct axigen_work *w, struct axigen_work *next);
 /* Whether steps are left that were refused together, and the mark, once. */
 bool axigen_unsettled(const struct axigen_work *w);
@@ -128,17 +133,17 @@ void axigen_opening(struct axigen *ax, struct axigen_work *w);
 /* ---- axigen_find.c ---- */
 
 enum axigen_found {
-    FOUND_NOTHING,     /* no such account: UPDATE was refused, and LIST does not have it. We are in the domain */
-    FOUND_OURS,        /* here and below: we are in the account */
-    FOUND_UNMARKED,    /* no mark */
-    FOUND_OTHER,       /* somebody else's */
-    FOUND_UNREADABLE   /* it is there, but could not be opened, or its mark not be read. Anywhere: axigen_back() */
+    FOUND_NOTHING,   /* no such account: UPDATE was refused, and LIST does not have it. We are in the domain */
+    FOUND_OURS,      /* here and below: we are in the account */
+    FOUND_UNMARKED,  /* no mark */
+    FOUND_OTHER,     /* somebody else's */
+    FOUND_UNREADABLE /* it is there, but could not be opened, or its mark not be read. Anywhere: axigen_back() */
 };
-/* Whether LIST Accounts or Groups has this name. A refused UPDATE alone is no proof of absence: it may be refused for another
- * reason, and on "it is not there" a record is forgotten. A refused LIST counts as yes. */
+/* Whether LIST Accounts or Groups has this name. A refused UPDATE alone is no proof of absence: it may be refused for
+ * another reason, and on "it is not there" a record is forgotten. A refused LIST counts as yes. */
 int axigen_listed(struct axigen *ax, const char *list, struct slice local, bool *listed);
-/* Opens the account at an address of the domain we are in and reads its mark. uuid and rec: whose mark would be ours; rec may be
- * NULL. *seen: the mark, or the server's words. */
+/* Opens the account at an address of the domain we are in and reads its mark. uuid and rec: whose mark would be ours;
+ * rec may be NULL. *seen: the mark, or the server's words. */
 int axigen_find(struct axigen *ax, struct slice address, const uint8_t *uuid, const struct axigen_record *rec,
                 enum axigen_found *found, struct slice *seen);
 /* In an account that is open already. */
@@ -148,16 +153,16 @@ int axigen_read_mark(struct axigen *ax, const uint8_t *uuid, const struct axigen
 struct slice axigen_mark(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec);
 /* Notes why nothing was done: what stands at address is not ours. */
 void axigen_note_other(struct axigen_work *w, enum axigen_found found, struct slice address, struct slice seen);
-/* Whether what is open (an account or group that was there before us) may be taken over; if not, it is noted why. In the record:
- * adopted, and a foreign mark. */
+/* Whether what is open (an account or group that was there before us) may be taken over; if not, it is noted why. In
+ * the record: adopted, and a foreign mark. */
 int axigen_adoptable(struct axigen *ax, struct axigen_work *w, bool *may);
 /* Renames what is gone and still has this address to axsync-UUID. *made false: it was noted why not. */
 int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice address, bool *made);
 /* SET name in what is open, its intent in the record first. *renamed false: *a has the words, nothing was changed. */
 int axigen_set_name(struct axigen *ax, struct axigen_work *w, struct slice to, bool *renamed, struct axigen_answer *a);
 /* The same for what is not the work's own. */
-int axigen_set_name_of(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to, bool *renamed,
-                       struct axigen_answer *a);
+int axigen_set_name_of(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to,
+                       bool *renamed, struct axigen_answer *a);
 
 /* ---- axigen_account.c ---- */
 
@@ -179,7 +184,15 @@ void axigen_rebound(struct axigen *ax, struct axigen_work *w, const uint8_t *fro
 /* ---- axigen_group.c ---- */
 
 int axigen_group(struct axigen *ax, struct axigen_work *w);
+enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
+/* Opens a group of the domain we are in. GROUP_UNKNOWN: it is there, or may be, and was noted in w (may be NULL). */
+int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen);
+void axigen_note_absent(struct axigen_work *w);
 /* A group that is gone and whose address another takes. */
 int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec);
+
+/* ---- axigen_member.c ---- */
+
+int axigen_members(struct axigen *ax, struct axigen_work *w);
 
 #endif

@@ -29,7 +29,15 @@
 #define VERSION 1
 
 enum tag {
-    TAG_WHAT = 1, TAG_ADDRESS, TAG_GOING_TO, TAG_MARK, TAG_SERVICES, TAG_DUE, TAG_ALIAS, TAG_FOREIGN, TAG_PARTLY
+    TAG_WHAT = 1,
+    TAG_ADDRESS,
+    TAG_GOING_TO,
+    TAG_MARK,
+    TAG_SERVICES,
+    TAG_DUE,
+    TAG_ALIAS,
+    TAG_FOREIGN,
+    TAG_PARTLY
 };
 enum flag { FLAG_ADOPTED = 1, FLAG_UNMARKED = 2, FLAG_SERVICES = 4 };
 
@@ -52,9 +60,9 @@ static void put_number(struct buf *out, enum tag tag, uint64_t n)
 
 void axigen_record_encode(const struct axigen_record *r, struct buf *out)
 {
-    const char what[] = { (char)r->kind, (char)r->state, (char)r->intent,
-                          (char)((r->adopted ? FLAG_ADOPTED : 0) | (r->unmarked ? FLAG_UNMARKED : 0) |
-                                 (r->has_services ? FLAG_SERVICES : 0)) };
+    const char what[] = {(char)r->kind, (char)r->state, (char)r->intent,
+                         (char)((r->adopted ? FLAG_ADOPTED : 0) | (r->unmarked ? FLAG_UNMARKED : 0) |
+                                (r->has_services ? FLAG_SERVICES : 0))};
 
     buf_u8(out, VERSION);
     put(out, TAG_WHAT, slice_make(what, sizeof(what)));
@@ -145,10 +153,10 @@ static void count(struct reader in, size_t counts[256])
 int axigen_record_decode(struct slice bytes, struct axigen_record *r, struct arena *a)
 {
     struct reader in = reader_of(bytes);
-    size_t counts[256] = { 0 };
+    size_t counts[256] = {0};
     bool what = false;
 
-    *r = (struct axigen_record){ 0 };
+    *r = (struct axigen_record){0};
     if (read_u8(&in) != VERSION)
         return -1;
     count(in, counts);

@@ -14,19 +14,20 @@
  * Order: the mark, then the class (what is set by hand afterwards stays over it), then the rest.
  *
  * Ahead of answers. Between ADD's +OK and the account's COMMIT all of a script may be sent without waiting, because
- * each line does nothing in the contexts it may run in by mistake: a refused line leaves the context, so after a refused
- * CONFIG the settings meant for contactInfo, quotas or limits run in the account, which has none of these attributes (`SET
- * services` is the domain's and not the account's), and its DONE is no command there; after a refused DONE, lines for the
- * account run in its child, which has neither INHERIT nor aliases. That is known for the attributes of field.def only. For
- * one that somebody's configuration names, CONFIG is waited for: "contactInfo.password" must not become the account's. */
+ * each line does nothing in the contexts it may run in by mistake: a refused line leaves the context, so after a
+ * refused CONFIG the settings meant for contactInfo, quotas or limits run in the account, which has none of these
+ * attributes (`SET services` is the domain's and not the account's), and its DONE is no command there; after a refused
+ * DONE, lines for the account run in its child, which has neither INHERIT nor aliases. That is known for the attributes
+ * of field.def only. For one that somebody's configuration names, CONFIG is waited for: "contactInfo.password" must not
+ * become the account's. */
 #include "axigen_script.h"
 
 #include <string.h>
 
-#define COMBINE_BYTES 1024u   /* values of one SET in contactInfo, about: nobody says how long a line may be */
+#define COMBINE_BYTES 1024u /* values of one SET in contactInfo, about: nobody says how long a line may be */
 
-static const char *const configs[SCRIPT_PLACES] = { NULL, "CONFIG ContactInfo", "CONFIG Quotas", "CONFIG Limits" };
-static const char *const contexts[SCRIPT_PLACES] = { WIRE_ACCOUNT, WIRE_CONTACT, WIRE_QUOTAS, WIRE_LIMITS };
+static const char *const configs[SCRIPT_PLACES] = {NULL, "CONFIG ContactInfo", "CONFIG Quotas", "CONFIG Limits"};
+static const char *const contexts[SCRIPT_PLACES] = {WIRE_ACCOUNT, WIRE_CONTACT, WIRE_QUOTAS, WIRE_LIMITS};
 
 struct script_step *script_add(struct script *s, struct arena *a, struct script_step step)
 {
@@ -45,13 +46,14 @@ struct script_step *script_add(struct script *s, struct arena *a, struct script_
 
 void script_mark(struct script *s, struct arena *a, struct slice mark)
 {
-    script_add(s, a, (struct script_step){ .form = FORM_TEXT, .attr = "customerReference", .value = mark });
+    script_add(s, a, (struct script_step){.form = FORM_TEXT, .attr = "customerReference", .value = mark});
 }
 
 void script_services(struct script *s, struct arena *a, bool has, struct slice services)
 {
-    script_add(s, a, (struct script_step){ .place = PLACE_LIMITS, .form = has ? FORM_LIST : FORM_RESET, .attr = "services",
-                                           .value = services });
+    script_add(s, a,
+               (struct script_step){
+                   .place = PLACE_LIMITS, .form = has ? FORM_LIST : FORM_RESET, .attr = "services", .value = services});
 }
 
 static enum script_place place_of(const char *name)
@@ -74,7 +76,7 @@ static const char *group_default(const char *attr)
 static struct script_step set_step(field_id field, struct slice value)
 {
     const char *name = field_name(field), *attr = strchr(name, '.') + 1;
-    struct script_step step = { .place = place_of(name), .form = FORM_TEXT, .attr = attr, .value = value };
+    struct script_step step = {.place = place_of(name), .form = FORM_TEXT, .attr = attr, .value = value};
 
     if (field == FIELD_ACCOUNT_CLASS)
         step.form = FORM_INHERIT;
@@ -129,7 +131,8 @@ static bool left_out(field_id field, bool services)
            (field == FIELD_LIMIT_SERVICES && !services);
 }
 
-static void add_place(struct script *s, struct arena *a, const struct action *action, bool services, enum script_place place)
+static void add_place(struct script *s, struct arena *a, const struct action *action, bool services,
+                      enum script_place place)
 {
     for (uint32_t i = 0; i < action->n_clear; i++)
         if (!left_out(action->clear[i], services) && place_of(field_name(action->clear[i])) == place)
@@ -166,7 +169,8 @@ void script_fields(struct script *s, struct arena *a, const struct action *actio
 static bool is_word(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", s.p[i]) == NULL || s.p[i] == '\0')
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", s.p[i]) == NULL ||
+            s.p[i] == '\0')
             return false;
     return s.len > 0;
 }
@@ -216,13 +220,16 @@ static void put_step(struct wire_command *c, const struct script_step *step)
 
 static const char *verb(enum script_form form)
 {
-    static const char *const verbs[] = {
-        [FORM_TEXT] = "SET", [FORM_WORD] = "SET", [FORM_LIST] = "SET", [FORM_RESET] = "RESET",
-        [FORM_INHERIT] = "INHERIT SETTINGS FROM accountClass",
-        [FORM_INHERIT_DOMAIN] = "INHERIT SETTINGS FROM domainDefaults",
-        [FORM_ADD_ALIAS] = "ADD Alias", [FORM_REMOVE_ALIAS] = "REMOVE Alias",
-        [FORM_ADD_MEMBER] = "ADD Address", [FORM_REMOVE_MEMBER] = "REMOVE Address"
-    };
+    static const char *const verbs[] = {[FORM_TEXT] = "SET",
+                                        [FORM_WORD] = "SET",
+                                        [FORM_LIST] = "SET",
+                                        [FORM_RESET] = "RESET",
+                                        [FORM_INHERIT] = "INHERIT SETTINGS FROM accountClass",
+                                        [FORM_INHERIT_DOMAIN] = "INHERIT SETTINGS FROM domainDefaults",
+                                        [FORM_ADD_ALIAS] = "ADD Alias",
+                                        [FORM_REMOVE_ALIAS] = "REMOVE Alias",
+                                        [FORM_ADD_MEMBER] = "ADD Address",
+                                        [FORM_REMOVE_MEMBER] = "REMOVE Address"};
 
     return verbs[form];
 }
@@ -236,13 +243,13 @@ static bool live(const struct script *s, size_t i, const struct script_cursor *a
 static bool known_attr(const struct script_step *step)
 {
     static const char *const known[SCRIPT_PLACES][40] = {
-        [PLACE_CONTACT] = { "assistantName", "birthday", "businessAddress", "businessEmail", "businessFax", "businessPhone",
-                            "company", "contactNotes", "department", "firstName", "homeAddress", "homePhone", "lastName",
-                            "managerName", "middleName", "mobilePhone", "nickName", "office", "personalEmail", "phone",
-                            "position", "profession", "suffix", "title", "website" },
-        [PLACE_QUOTAS] = { "mboxCount", "totalMessageCount", "totalMessageSize" },
-        [PLACE_LIMITS] = { "services" }
-    };
+        [PLACE_CONTACT] = {"assistantName", "birthday",   "businessAddress", "businessEmail", "businessFax",
+                           "businessPhone", "company",    "contactNotes",    "department",    "firstName",
+                           "homeAddress",   "homePhone",  "lastName",        "managerName",   "middleName",
+                           "mobilePhone",   "nickName",   "office",          "personalEmail", "phone",
+                           "position",      "profession", "suffix",          "title",         "website"},
+        [PLACE_QUOTAS] = {"mboxCount", "totalMessageCount", "totalMessageSize"},
+        [PLACE_LIMITS] = {"services"}};
 
     for (const char *const *k = known[step->place]; *k; k++)
         if (strcmp(*k, step->attr) == 0)
@@ -273,8 +280,10 @@ static enum script_result move_line(struct script *s, struct script_cursor *at, 
 {
     bool leave = at->place != PLACE_HERE;
 
-    *line = (struct script_line){ .leads_to = leave ? WIRE_ACCOUNT : contexts[to], .first = at->at,
-                                  .place = leave ? at->place : to, .enters = !leave };
+    *line = (struct script_line){.leads_to = leave ? WIRE_ACCOUNT : contexts[to],
+                                 .first = at->at,
+                                 .place = leave ? at->place : to,
+                                 .enters = !leave};
     line->wait = line->enters && must_wait(s, at->at);
     wire_words(c, leave ? "DONE" : configs[to]);
     at->place = leave ? PLACE_HERE : to;
@@ -284,8 +293,8 @@ static enum script_result move_line(struct script *s, struct script_cursor *at, 
 /* Whether a value can be sent, so that one that can't does not take others of its line with it. */
 static bool sendable(const struct script_step *step)
 {
-    struct wire_command c = { 0 };
-    struct err e = { 0 };
+    struct wire_command c = {0};
+    struct err e = {0};
     bool ok;
 
     wire_words(&c, "SET");
@@ -295,8 +304,8 @@ static bool sendable(const struct script_step *step)
     return ok;
 }
 
-enum script_result script_next(struct script *s, struct script_cursor *at, struct wire_command *c, struct script_line *line,
-                               struct err *e)
+enum script_result script_next(struct script *s, struct script_cursor *at, struct wire_command *c,
+                               struct script_line *line, struct err *e)
 {
     const struct script_step *step;
     size_t bytes = 0;
@@ -309,7 +318,7 @@ enum script_result script_next(struct script *s, struct script_cursor *at, struc
     if (at->at == s->n || at->place != s->steps[at->at].place)
         return move_line(s, at, at->at == s->n ? PLACE_HERE : s->steps[at->at].place, c, line, e);
     step = &s->steps[at->at];
-    *line = (struct script_line){ .first = at->at++, .n = 1, .place = step->place };
+    *line = (struct script_line){.first = at->at++, .n = 1, .place = step->place};
     wire_words(c, verb(step->form));
     put_step(c, step);
     if (at->single || step->place != PLACE_CONTACT || !sendable(step))
@@ -326,7 +335,7 @@ enum script_result script_next(struct script *s, struct script_cursor *at, struc
 
 void script_name(const struct script_step *step, struct buf *out)
 {
-    static const char *const prefixes[SCRIPT_PLACES] = { "", "contactInfo.", "quotas.", "limits." };
+    static const char *const prefixes[SCRIPT_PLACES] = {"", "contactInfo.", "quotas.", "limits."};
 
     switch (step->form) {
     case FORM_INHERIT:

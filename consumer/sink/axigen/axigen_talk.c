@@ -7,12 +7,12 @@
 
 /* ---- notes ------------------------------------------------------------------------------------------------------ */
 
-/* A refusal may be another one tomorrow, so it goes before what only somebody's hand can change: the item is tried again as
- * a whole, and ends where it must. */
+/* A refusal may be another one tomorrow, so it goes before what only somebody's hand can change: the item is tried
+ * again as a whole, and ends where it must. */
 static int rank(enum outcome o)
 {
-    static const int ranks[] = { [OUTCOME_UNKNOWN] = 0, [OUTCOME_DONE] = 0,   [OUTCOME_PART] = 1,  [OUTCOME_PARK] = 2,
-                                 [OUTCOME_REFUSED] = 3, [OUTCOME_ADOPT] = 4, [OUTCOME_DOMAIN] = 5 };
+    static const int ranks[] = {[OUTCOME_UNKNOWN] = 0, [OUTCOME_DONE] = 0,  [OUTCOME_PART] = 1,  [OUTCOME_PARK] = 2,
+                                [OUTCOME_REFUSED] = 3, [OUTCOME_ADOPT] = 4, [OUTCOME_DOMAIN] = 5};
 
     return ranks[o];
 }
@@ -41,14 +41,14 @@ enum outcome axigen_cure(const struct axigen_answer *a)
 
 static int unsendable(struct axigen_answer *a, const struct err *why)
 {
-    *a = (struct axigen_answer){ .ran_in = "" };
+    *a = (struct axigen_answer){.ran_in = ""};
     snprintf(a->text, sizeof(a->text), "%.*s", (int)sizeof(a->text) - 1, why->text);
     return 0;
 }
 
 int axigen_do(struct axigen *ax, const char *leads_to, struct axigen_answer *a)
 {
-    struct err why = { 0 };
+    struct err why = {0};
 
     if (wire_end(&ax->c, &why))
         return unsendable(a, &why);
@@ -64,7 +64,8 @@ int axigen_say(struct axigen *ax, const char *words, const char *leads_to, struc
     return axigen_do(ax, leads_to, a);
 }
 
-int axigen_say_value(struct axigen *ax, const char *words, struct slice value, const char *leads_to, struct axigen_answer *a)
+int axigen_say_value(struct axigen *ax, const char *words, struct slice value, const char *leads_to,
+                     struct axigen_answer *a)
 {
     wire_command_reset(&ax->c);
     wire_words(&ax->c, words);
@@ -74,7 +75,7 @@ int axigen_say_value(struct axigen *ax, const char *words, struct slice value, c
 
 int axigen_ask(struct axigen *ax, const char *words, struct axigen_answer *a)
 {
-    struct err why = { 0 };
+    struct err why = {0};
 
     wire_command_reset(&ax->c);
     wire_words(&ax->c, words);
@@ -184,7 +185,7 @@ bool axigen_get(struct axigen *ax, const uint8_t *uuid, struct axigen_record *re
 
 void axigen_put(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec)
 {
-    struct buf b = { 0 };
+    struct buf b = {0};
 
     axigen_record_encode(rec, &b);
     ax->records->put(ax->records->ctx, uuid, rec->address, rec->due_ms, buf_slice(&b));
@@ -202,4 +203,14 @@ int axigen_put_safe(struct axigen *ax, struct axigen_work *w)
     w->safe = w->rec;
     w->has_safe = true;
     return axigen_put_synced(ax, w->action->uuid, &w->rec);
+}
+
+int axigen_undo(struct axigen *ax, struct axigen_work *w)
+{
+    if (axigen_back(ax))
+        return -1;
+    w->rec.intent = INTENT_NONE;
+    w->rec.going_to = slice_of("");
+    axigen_put(ax, w->action->uuid, &w->rec);
+    return 0;
 }

@@ -87,6 +87,20 @@ Test(open_points, only_the_domains_commit_keeps)
     expect_answer(other, "SHOW Account bert ATTR name", "name = \"bert\"*");
 }
 
+Test(open_points, a_name_that_two_took_before_the_domains_commit)
+{
+    int one, two;
+
+    start("--keep", "domain", NULL);
+    one = in_domain();
+    expect_ok(one, "ADD Account b password x", "COMMIT", NULL);
+    two = in_domain();
+    expect_ok(two, "ADD Group b", "COMMIT", "COMMIT", NULL);
+    expect_ok(one, "UPDATE Group b", "ADD Address a@x", "COMMIT", NULL);
+    expect_answer(one, "COMMIT", "-ERR: b: already exists\r\n<domain#> ");
+    cr_assert_not(exists("b"));
+}
+
 Test(open_points, add_at_once)
 {
     int fd;
@@ -101,6 +115,17 @@ Test(open_points, add_at_once)
     expect_ok(fd, "ADD Account bert password x", "SET customerReference two", "COMMIT", NULL);
     expect_account("bert", "settings", "{\"customerReference\":\"two\"}");
     cr_assert_eq(emulator_counter(emulator, "accountsAdded"), 2);
+}
+
+Test(open_points, add_at_once_takes_no_name_that_is_not_free_for_all)
+{
+    int fd;
+
+    start("--add", "now", "--freed", "now", NULL);
+    fd = in_domain();
+    expect_ok(fd, "ADD Account anna password x", "COMMIT", "REMOVE Account anna", NULL);
+    TALK(fd, {"ADD Group anna", "-ERR:*exists*"}, {"COMMIT", "+OK:*"}, {"UPDATE Domain example.com", "+OK:*"},
+         {"ADD Group anna", "+OK:*"});
 }
 
 Test(open_points, freed_names)

@@ -74,7 +74,7 @@ Test(axigen_create, one_round_trip_each)
 {
     struct world *w = world_new(NULL);
     struct action **a = many(w, 200);
-    struct err e = { 0 };
+    struct err e = {0};
     long before = emulator_counter(w->emulator, "roundTrips"), trips;
 
     cr_assert_eq(apply(w, a, 200, NULL, &e), SINK_OK, "%s", e.text);
@@ -88,7 +88,7 @@ Test(axigen_create, one_round_trip_each)
 static char *state_with(const char *const *switches, int depth, size_t n)
 {
     struct world *w = world_new(switches);
-    struct err e = { 0 };
+    struct err e = {0};
     char *state;
 
     w->settings.depth = depth;
@@ -116,10 +116,10 @@ Test(axigen_create, every_depth_gives_the_same)
 /* However the server writes, and whatever it means by what the reference leaves open. */
 Test(axigen_create, every_server_gives_the_same)
 {
-    static const char *const servers[][3] = { { "--bytewise", "yes" }, { "--separate", "yes" }, { "--glue", "3" },
-                                              { "--strings", "bare" }, { "--colours", "yes" }, { "--keep", "domain" },
-                                              { "--add", "now" }, { "--remove", "now" }, { "--freed", "now" },
-                                              { "--user-status", "yes" }, { "--ok-text", "fine" } };
+    static const char *const servers[][3] = {{"--bytewise", "yes"},    {"--separate", "yes"}, {"--glue", "3"},
+                                             {"--strings", "bare"},    {"--colours", "yes"},  {"--keep", "domain"},
+                                             {"--add", "now"},         {"--remove", "now"},   {"--freed", "now"},
+                                             {"--user-status", "yes"}, {"--ok-text", "fine"}};
     char *expected = state_with(NULL, 64, 10);
 
     for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++) {
@@ -135,9 +135,9 @@ Test(axigen_create, every_server_gives_the_same)
 
 Test(axigen_create, a_refused_account_in_the_middle)
 {
-    struct world *w = world_new((const char *const[]){ "--refuse", "ADD Account*user3*=no such luck", NULL });
+    struct world *w = world_new((const char *const[]){"--refuse", "ADD Account*user3*=no such luck", NULL});
     struct action **a = many(w, 8);
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 8, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 8; i++)
@@ -153,9 +153,9 @@ Test(axigen_create, a_refused_account_in_the_middle)
 
 Test(axigen_create, licence_full)
 {
-    struct world *w = world_new((const char *const[]){ "--licence", "3", NULL });
+    struct world *w = world_new((const char *const[]){"--licence", "3", NULL});
     struct action **a = many(w, 6);
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 6, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 6; i++)
@@ -167,10 +167,10 @@ Test(axigen_create, licence_full)
 /* One refused value: all others are there, the words name it, and the next account is not touched by it. */
 static void expect_one_missing(const char *refuse, const char *field, const char *path, const char *other_path)
 {
-    struct world *w = world_new((const char *const[]){ "--refuse", refuse, NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob"),
-                           create(w, 3, "carl@example.com", "Carl") };
-    struct err e = { 0 };
+    struct world *w = world_new((const char *const[]){"--rule", refuse, NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob"),
+                          create(w, 3, "carl@example.com", "Carl")};
+    struct err e = {0};
     char *part;
 
     cr_assert_eq(apply(w, a, 3, NULL, &e), SINK_OK, "%s", e.text);
@@ -194,25 +194,55 @@ static void expect_one_missing(const char *refuse, const char *field, const char
     world_free(&w);
 }
 
+#define MISSING(pattern, times, field, path, other)                                                                    \
+    expect_one_missing("refuse text bad times " times " pattern \"" pattern "\"", field ": bad", path, other)
+
 Test(axigen_create, refused_values)
 {
-    expect_one_missing("SET *lastName*=bad", "contactInfo.lastName: bad", "contactInfo.lastName", "contactInfo.firstName");
-    expect_one_missing("SET totalMessageSize*=bad", "quotas.totalMessageSize: bad", "quotas.totalMessageSize", "limits.services");
-    expect_one_missing("SET services*=bad", "limits.services: bad", "limits.services", "quotas.totalMessageSize");
-    expect_one_missing("ADD Alias*=bad", "alias a.lee@example.com: bad", "aliases", "contactInfo.firstName");
-    expect_one_missing("SET accountType*=bad", "accountType: bad", "settings.accountType", "aliases");
-    expect_one_missing("CONFIG ContactInfo=bad", "contactInfo: bad", "contactInfo", "limits.services");
-    expect_one_missing("CONFIG Quotas=bad", "quotas: bad", "quotas", "limits.services");
-    expect_one_missing("CONFIG Limits=bad", "limits: bad", "limits", "quotas.totalMessageSize");
-    expect_one_missing("SET customerReference*=bad", "customerReference: bad", "settings.customerReference", "aliases");
+    MISSING("SET *lastName*", "2", "contactInfo.lastName", "contactInfo.lastName", "contactInfo.firstName");
+    MISSING("SET totalMessageSize*", "1", "quotas.totalMessageSize", "quotas.totalMessageSize", "limits.services");
+    MISSING("SET services*", "1", "limits.services", "limits.services", "quotas.totalMessageSize");
+    MISSING("ADD Alias*", "1", "alias a.lee@example.com", "aliases", "contactInfo.firstName");
+    MISSING("SET accountType*", "1", "accountType", "settings.accountType", "aliases");
+}
+
+Test(axigen_create, refused_contexts)
+{
+    MISSING("CONFIG ContactInfo", "1", "contactInfo", "contactInfo", "limits.services");
+    MISSING("CONFIG Quotas", "1", "quotas", "quotas", "limits.services");
+    MISSING("CONFIG Limits", "1", "limits", "limits", "quotas.totalMessageSize");
+}
+
+/* Refused once it is set on the spot; refused twice the account is known to be ours, and its mark comes with the next
+ * attempt. */
+Test(axigen_create, refused_mark)
+{
+    static const char rule[] = "rule refuse text bad pattern \"SET customerReference*\" times %d";
+    struct world *w = world_new(NULL);
+    struct action *a = whole_account(w, 1, "ann@example.com");
+    struct axigen_record r;
+    char mark[64];
+
+    emulator_control(w->emulator, rule, 1);
+    expect_done(w, create(w, 2, "bob@example.com", "Bob"));
+    emulator_control(w->emulator, rule, 2);
+    expect_outcome(w, a, OUTCOME_REFUSED, "customerReference: bad");
+    expect_part(w, "ann@example.com", "settings.customerReference", "");
+    cr_assert(record_of(w, 1, &r) && r.unmarked);
+    expect_outcome(w, delete_of(w, 1, "ann@example.com", CAUSE_DELETE), OUTCOME_PARK, "no customerReference");
+    expect_done(w, a);
+    snprintf(mark, sizeof(mark), "\"%s\"", uuid_text(1));
+    expect_part(w, "ann@example.com", "settings.customerReference", mark);
+    cr_assert(record_of(w, 1, &r) && !r.unmarked);
+    world_free(&w);
 }
 
 /* A DONE that is refused keeps us below the account: COMMIT must save nothing by halves and hit nothing else. */
 Test(axigen_create, refused_done)
 {
-    struct world *w = world_new((const char *const[]){ "--rule", "refuse pattern DONE nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w = world_new((const char *const[]){"--rule", "refuse pattern DONE nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert_eq(items[0].outcome, OUTCOME_REFUSED);
@@ -225,9 +255,10 @@ Test(axigen_create, refused_done)
 
 Test(axigen_create, refused_commit)
 {
-    struct world *w = world_new((const char *const[]){ "--rule", "refuse pattern COMMIT context domain-account nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w =
+        world_new((const char *const[]){"--rule", "refuse pattern COMMIT context domain-account nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert_eq(items[0].outcome, OUTCOME_REFUSED);
@@ -239,10 +270,10 @@ Test(axigen_create, refused_commit)
 
 static void refused_domain_commit(const char *keep)
 {
-    struct world *w = world_new((const char *const[]){ "--keep", keep, "--rule",
-                                                       "refuse pattern COMMIT context domain nth 1 text bad", NULL });
-    struct action *a[] = { whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob") };
-    struct err e = { 0 };
+    struct world *w = world_new(
+        (const char *const[]){"--keep", keep, "--rule", "refuse pattern COMMIT context domain nth 1 text bad", NULL});
+    struct action *a[] = {whole_account(w, 1, "ann@example.com"), create(w, 2, "bob@example.com", "Bob")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 2, NULL, &e), SINK_OK, "%s", e.text);
     cr_assert(items[0].outcome == OUTCOME_REFUSED && items[1].outcome == OUTCOME_REFUSED);
@@ -263,10 +294,10 @@ Test(axigen_create, refused_commit_of_the_domain)
 Test(axigen_create, domains)
 {
     struct world *w = world_new(NULL);
-    struct action *a[] = { create(w, 1, "ann@nowhere.net", "Ann"), create(w, 2, "bob@example.com", "Bob"),
-                           create(w, 3, "carl@other.org", "Carl"), create(w, 4, "dora@nowhere.net", "Dora"),
-                           create(w, 5, "eve@example.com", "Eve") };
-    struct err e = { 0 };
+    struct action *a[] = {create(w, 1, "ann@nowhere.net", "Ann"), create(w, 2, "bob@example.com", "Bob"),
+                          create(w, 3, "carl@other.org", "Carl"), create(w, 4, "dora@nowhere.net", "Dora"),
+                          create(w, 5, "eve@example.com", "Eve")};
+    struct err e = {0};
 
     cr_assert_eq(apply(w, a, 5, NULL, &e), SINK_OK, "%s", e.text);
     for (size_t i = 0; i < 5; i++)
@@ -294,7 +325,7 @@ Test(axigen_create, wrong_password_and_no_server)
 {
     struct world *w = world_new(NULL);
     struct action *a = create(w, 1, "ann@example.com", "Ann");
-    struct err e = { 0 };
+    struct err e = {0};
     uint64_t position = 1;
 
     w->settings.password = "wrong\"\\";
@@ -315,17 +346,42 @@ Test(axigen_create, wrong_password_and_no_server)
 /* ---- hostile values ---------------------------------------------------------------------------------------------- */
 
 static const char *const hostile[] = {
-    "\"", "\\", "\\\"", "a\" lastName \"b", "x\" ; COMMIT", "') REMOVE Account ann", "<domain#> ", "+OK: done", "-ERR: no", ".", "..",
-    "()", "(a b)", "  two  blanks  ", "\\", "\\\\\"", "%s%n", "näïve \xe2\x82\xac \xf0\x9f\x98\x80", "'", "$HOME", "yes", "0",
-    "SET password \"x\"", "BACK", "a\\", "\"\"", "#", "\xc2\xa0",
+    "\"",
+    "\\",
+    "\\\"",
+    "a\" lastName \"b",
+    "x\" ; COMMIT",
+    "') REMOVE Account ann",
+    "<domain#> ",
+    "+OK: done",
+    "-ERR: no",
+    ".",
+    "..",
+    "()",
+    "(a b)",
+    "  two  blanks  ",
+    "\\",
+    "\\\\\"",
+    "%s%n",
+    "näïve \xe2\x82\xac \xf0\x9f\x98\x80",
+    "'",
+    "$HOME",
+    "yes",
+    "0",
+    "SET password \"x\"",
+    "BACK",
+    "a\\",
+    "\"\"",
+    "#",
+    "\xc2\xa0",
 };
 
 Test(axigen_create, hostile_values_in_every_field)
 {
     struct world *w = world_new(NULL);
     size_t n = sizeof(hostile) / sizeof(*hostile);
-    static const char *const fields[] = { "contactInfo.firstName", "contactInfo.lastName", "contactInfo.businessAddress",
-                                          "contactInfo.company", "contactInfo.website" };
+    static const char *const fields[] = {"contactInfo.firstName", "contactInfo.lastName", "contactInfo.businessAddress",
+                                         "contactInfo.company", "contactInfo.website"};
 
     for (size_t i = 0; i < n; i++) {
         char address[64];
@@ -354,23 +410,28 @@ Test(axigen_create, hostile_values_in_every_field)
 /* Everywhere else the server refuses them, and nothing else happens. */
 Test(axigen_create, hostile_values_elsewhere)
 {
-    static const char *const fields[] = { "account.accountType", "account.class", "quotas.mboxCount", "limits.services" };
+    static const char *const fields[] = {"account.accountType", "account.class", "quotas.mboxCount"};
     struct world *w = world_new(NULL);
     size_t n = sizeof(hostile) / sizeof(*hostile);
     char *before, *after;
 
     expect_done(w, create(w, 1, "ann@example.com", "Ann"));
     before = state_of(w);
-    for (size_t i = 0; i < n * 4; i++) {
+    for (size_t i = 0; i < n * 3; i++) {
         struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
-        struct err e = { 0 };
 
-        if (strcmp(hostile[i / 4], "()") == 0 || (i % 4 == 2 && strcmp(hostile[i / 4], "0") == 0))
-            continue;   /* that is how one says none */
-        set(w, a, fields[i % 4], hostile[i / 4]);
-        cr_assert_eq(apply(w, &a, 1, NULL, &e), SINK_OK, "%s", e.text);
-        cr_assert(items[0].outcome == OUTCOME_REFUSED || items[0].outcome == OUTCOME_PARK, "%s = %s ended %d", fields[i % 4],
-                  hostile[i / 4], (int)items[0].outcome);
+        if (i % 3 == 2 && strcmp(hostile[i / 3], "0") == 0)
+            continue; /* a number */
+        set(w, a, fields[i % 3], hostile[i / 3]);
+        expect_outcome(w, a, OUTCOME_REFUSED, "");
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct action *a = make(w, ACTION_ACCOUNT_UPDATE, 1, "ann@example.com");
+
+        if (strpbrk(hostile[i], "\"\\'<:;%$#.\xc2") == NULL)
+            continue; /* words are services to us */
+        set(w, a, "limits.services", hostile[i]);
+        expect_outcome(w, a, OUTCOME_PARK, "limits.services");
     }
     after = state_of(w);
     cr_assert_str_eq(after, before);
@@ -381,10 +442,10 @@ Test(axigen_create, hostile_values_elsewhere)
 
 Test(axigen_create, hostile_names)
 {
-    static const char *const names[] = { "a\"b@example.com", "a\\@example.com", "o'neil@example.com", "a(b@example.com",
-                                         "a\" password \"x@example.com" };
+    static const char *const names[] = {"a\"b@example.com", "a\\@example.com", "o'neil@example.com", "a(b@example.com",
+                                        "a\" password \"x@example.com"};
     struct world *w = world_new(NULL);
-    struct err e = { 0 };
+    struct err e = {0};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct action *a = create(w, (int)i + 1, names[i], "Ann");
@@ -414,15 +475,20 @@ Test(axigen_create, what_can_not_be_sent_parks_and_the_rest_is_there)
 Test(axigen_create, passwords)
 {
     struct world *w = world_new(NULL);
-    char *one, *two;
 
     expect_done(w, create(w, 1, "ann@example.com", "Ann"));
-    expect_done(w, create(w, 2, "bob@example.com", "Bob"));
-    one = part_of(w, false, "ann@example.com", "password");
-    two = part_of(w, false, "bob@example.com", "password");
-    cr_assert_str_neq(one, "");
-    cr_assert_str_neq(one, two);
-    free(one);
-    free(two);
+    expect_part(w, "ann@example.com", "password", "\"48 lower upper digit other\"");
+    world_free(&w);
+}
+
+/* A refusal costs few commands: Axigen may close a connection after too many. */
+Test(axigen_create, refusals_are_few)
+{
+    struct world *w = world_new((const char *const[]){"--licence", "1", NULL});
+    struct action **a = many(w, 11);
+    struct err e = {0};
+
+    cr_assert_eq(apply(w, a, 11, NULL, &e), SINK_OK, "%s", e.text);
+    cr_assert_leq(emulator_counter(w->emulator, "refused"), 2 * 10);
     world_free(&w);
 }

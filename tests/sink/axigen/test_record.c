@@ -4,21 +4,33 @@
 
 #include "axigen_record.h"
 
-static struct slice lists[] = { { "a@d", 3 }, { "bb@d", 4 } };
-static uint64_t seqs[] = { 7, UINT64_MAX };
+static struct slice lists[] = {{"a@d", 3}, {"bb@d", 4}};
+static uint64_t seqs[] = {7, UINT64_MAX};
 
 static struct axigen_record full(void)
 {
-    return (struct axigen_record){ .kind = OBJECT_GROUP, .state = RECORD_RETIRED, .intent = INTENT_SERVICES, .adopted = true,
-                                   .unmarked = true, .has_services = true, .address = slice_of("a@example.com"),
-                                   .going_to = slice_of("b@example.com"), .mark = slice_of("K \"1\""),
-                                   .services = slice_of("imap pop3"), .due_ms = 1764000000123, .n_aliases = 2,
-                                   .aliases = lists, .n_foreign = 1, .foreign = lists + 1, .n_partly = 2, .partly = seqs };
+    return (struct axigen_record){.kind = OBJECT_GROUP,
+                                  .state = RECORD_RETIRED,
+                                  .intent = INTENT_SERVICES,
+                                  .adopted = true,
+                                  .unmarked = true,
+                                  .has_services = true,
+                                  .address = slice_of("a@example.com"),
+                                  .going_to = slice_of("b@example.com"),
+                                  .mark = slice_of("K \"1\""),
+                                  .services = slice_of("imap pop3"),
+                                  .due_ms = 1764000000123,
+                                  .n_aliases = 2,
+                                  .aliases = lists,
+                                  .n_foreign = 1,
+                                  .foreign = lists + 1,
+                                  .n_partly = 2,
+                                  .partly = seqs};
 }
 
 static void expect_same(const struct axigen_record *x, const struct axigen_record *y)
 {
-    struct buf a = { 0 }, b = { 0 };
+    struct buf a = {0}, b = {0};
 
     axigen_record_encode(x, &a);
     axigen_record_encode(y, &b);
@@ -30,8 +42,8 @@ static void expect_same(const struct axigen_record *x, const struct axigen_recor
 Test(axigen_record, there_and_back)
 {
     struct axigen_record r = full(), got;
-    struct arena a = { 0 };
-    struct buf b = { 0 };
+    struct arena a = {0};
+    struct buf b = {0};
 
     axigen_record_encode(&r, &b);
     cr_assert_eq(axigen_record_decode(buf_slice(&b), &got, &a), 0);
@@ -53,12 +65,17 @@ Test(axigen_record, bytes_of_the_example)
 {
     static const uint8_t expected[] = "\x01"
                                       "\x01\0\0\0\x04\0\x02\0\x05"
-                                      "\x02\0\0\0\x0f" "ann@example.com"
+                                      "\x02\0\0\0\x0f"
+                                      "ann@example.com"
                                       "\x04\0\0\0\x02K1"
                                       "\x05\0\0\0\x09imap pop3";
-    struct axigen_record r = { .state = RECORD_LOCKED, .adopted = true, .has_services = true, .mark = slice_of("K1"),
-                               .address = slice_of("ann@example.com"), .services = slice_of("imap pop3") };
-    struct buf b = { 0 };
+    struct axigen_record r = {.state = RECORD_LOCKED,
+                              .adopted = true,
+                              .has_services = true,
+                              .mark = slice_of("K1"),
+                              .address = slice_of("ann@example.com"),
+                              .services = slice_of("imap pop3")};
+    struct buf b = {0};
 
     axigen_record_encode(&r, &b);
     cr_assert(slice_eq(buf_slice(&b), slice_make(expected, sizeof(expected) - 1)));
@@ -68,8 +85,8 @@ Test(axigen_record, bytes_of_the_example)
 Test(axigen_record, a_field_that_is_unknown_is_skipped)
 {
     struct axigen_record r = full(), got;
-    struct arena a = { 0 };
-    struct buf b = { 0 };
+    struct arena a = {0};
+    struct buf b = {0};
 
     axigen_record_encode(&r, &b);
     buf_u8(&b, 200);
@@ -84,8 +101,8 @@ Test(axigen_record, a_field_that_is_unknown_is_skipped)
 Test(axigen_record, damage)
 {
     struct axigen_record r = full(), got;
-    struct arena a = { 0 };
-    struct buf b = { 0 };
+    struct arena a = {0};
+    struct buf b = {0};
 
     axigen_record_encode(&r, &b);
     for (size_t n = 0; n < 20; n++)
@@ -110,7 +127,7 @@ Test(axigen_record, damage)
 
 Test(axigen_record, sets_are_not_changed_in_place)
 {
-    struct arena a = { 0 };
+    struct arena a = {0};
     struct slice *one = NULL, *copy;
     uint32_t n = 0, n_copy;
 

@@ -30,7 +30,7 @@ static void free_rows(struct world_rows *rows)
     for (size_t i = 0; i < rows->n; i++)
         free_row(&rows->p[i]);
     free(rows->p);
-    *rows = (struct world_rows){ 0 };
+    *rows = (struct world_rows){0};
 }
 
 static struct row *find_row(struct world_rows *rows, const uint8_t *uuid)
@@ -51,14 +51,15 @@ static void drop_row(struct world_rows *rows, const uint8_t *uuid)
     *r = rows->p[--rows->n];
 }
 
-static void put_row(struct world_rows *rows, const uint8_t *uuid, struct slice address, int64_t due_ms, struct slice bytes)
+static void put_row(struct world_rows *rows, const uint8_t *uuid, struct slice address, int64_t due_ms,
+                    struct slice bytes)
 {
     struct row *r;
 
     drop_row(rows, uuid);
     rows->p = mem_realloc(rows->p, (rows->n + 1) * sizeof(*rows->p));
     r = &rows->p[rows->n++];
-    *r = (struct row){ .address = mem_printf("%.*s", SLICE_ARG(address)), .due_ms = due_ms };
+    *r = (struct row){.address = mem_printf("%.*s", SLICE_ARG(address)), .due_ms = due_ms};
     memcpy(r->uuid, uuid, UUID_BYTES);
     buf_add_slice(&r->bytes, bytes);
 }
@@ -121,18 +122,25 @@ static void new_sink(struct world *w)
 struct world *world_new(const char *const *switches)
 {
     struct world *w = mem_alloc(sizeof(*w));
-    const char *all[64] = { "--domain", "example.com", "--domain", "other.org" };
+    const char *all[64] = {"--domain", "example.com", "--domain", "other.org"};
     size_t n = 4;
 
     signal(SIGPIPE, SIG_IGN);
     while (switches && *switches)
         all[n++] = *switches++;
     w->emulator = emulator_start(all);
-    w->settings = (struct axigen_settings){ .host = "127.0.0.1", .port = (int)emulator_port(w->emulator), .ca_file = "",
-                                            .user = "admin", .password = "secret", .timeout_s = 20, .depth = 64,
-                                            .delete_policy = AXIGEN_REMOVE, .leave_policy = AXIGEN_DISABLE,
-                                            .move_policy = AXIGEN_KEEP, .retention_s = 3600 };
-    w->records = (struct sink_records){ w, records_get, records_at, records_put, records_del, records_sync };
+    w->settings = (struct axigen_settings){.host = "127.0.0.1",
+                                           .port = (int)emulator_port(w->emulator),
+                                           .ca_file = "",
+                                           .user = "admin",
+                                           .password = "secret",
+                                           .timeout_s = 20,
+                                           .depth = 64,
+                                           .delete_policy = AXIGEN_REMOVE,
+                                           .leave_policy = AXIGEN_DISABLE,
+                                           .move_policy = AXIGEN_KEEP,
+                                           .retention_s = 3600};
+    w->records = (struct sink_records){w, records_get, records_at, records_put, records_del, records_sync};
     w->now = mem_alloc(sizeof(*w->now));
     w->disk = mem_alloc(sizeof(*w->disk));
     new_sink(w);
@@ -157,6 +165,35 @@ void world_crash(struct world *w)
     sink_free(&w->sink);
     copy_rows(w->now, w->disk);
     new_sink(w);
+}
+
+static void remove_all(struct world *w, const char *domain, const char *kind, json_t *objects)
+{
+    const char *key;
+    json_t *o;
+
+    json_object_foreach(objects, key, o) emulator_control(w->emulator, "remove %s %s %s", domain, kind, key);
+}
+
+void world_empty(struct world *w)
+{
+    json_t *dump, *d;
+    const char *name;
+
+    free_rows(w->now);
+    free_rows(w->disk);
+    world_crash(w);
+    emulator_control(w->emulator, "clear rules");
+    dump = emulator_dump(w->emulator);
+    json_object_foreach(json_object_get(dump, "domains"), name, d)
+    {
+        remove_all(w, name, "accounts", json_object_get(d, "accounts"));
+        remove_all(w, name, "groups", json_object_get(d, "groups"));
+    }
+    json_decref(dump);
+    arena_reset(&w->arena);
+    w->seq = 0;
+    w->downs = 0;
 }
 
 /* ---- actions ----------------------------------------------------------------------------------------------------- */
@@ -211,7 +248,7 @@ void set(struct world *w, struct action *a, const char *field, const char *value
 {
     struct object_field *more = grown(w, a->set, a->n_set, sizeof(*more));
 
-    more[a->n_set++] = (struct object_field){ field_intern(slice_of(field)), keep(w, value) };
+    more[a->n_set++] = (struct object_field){field_intern(slice_of(field)), keep(w, value)};
     a->set = more;
 }
 
@@ -270,15 +307,19 @@ struct action *delete_of(struct world *w, int who, const char *address, enum cau
 /* ---- the engine -------------------------------------------------------------------------------------------------- */
 
 struct sink_item items[BATCH_MAX];
+size_t under_way;
 
 enum sink_result apply(struct world *w, struct action *const *actions, size_t n, const bool *again, struct err *e)
 {
     enum sink_result r;
-    size_t under_way = 12345;
 
     for (size_t i = 0; i < n; i++)
-        items[i] = (struct sink_item){ .seq = actions[i]->seq, .action = actions[i], .first = w->first, .adopt = w->adopt,
-                                       .again = again && again[i] };
+        items[i] = (struct sink_item){.seq = actions[i]->seq,
+                                      .action = actions[i],
+                                      .first = w->first,
+                                      .adopt = w->adopt,
+                                      .again = again && again[i]};
+    under_way = SIZE_MAX;
     r = w->sink->class->apply(w->sink, items, n, &under_way, e);
     cr_assert_leq(under_way, n);
     if (r == SINK_OK) {
@@ -294,13 +335,14 @@ enum sink_result apply(struct world *w, struct action *const *actions, size_t n,
 
 void expect_outcome(struct world *w, struct action *a, enum outcome outcome, const char *words)
 {
-    struct err e = { 0 };
+    struct err e = {0};
 
     cr_assert_eq(apply(w, &a, 1, NULL, &e), SINK_OK, "%s", e.text);
-    cr_assert_eq(items[0].outcome, outcome, "%s of %.*s ended %d: %.*s", action_type_name(a->type), SLICE_ARG(a->address),
-                 (int)items[0].outcome, SLICE_ARG(items[0].words));
+    cr_assert_eq(items[0].outcome, outcome, "%s of %.*s ended %d: %.*s", action_type_name(a->type),
+                 SLICE_ARG(a->address), (int)items[0].outcome, SLICE_ARG(items[0].words));
     if (words)
-        cr_assert_not_null(memmem(items[0].words.p, items[0].words.len, words, strlen(words)), "%.*s", SLICE_ARG(items[0].words));
+        cr_assert_not_null(memmem(items[0].words.p, items[0].words.len, words, strlen(words)), "%.*s",
+                           SLICE_ARG(items[0].words));
     else
         cr_assert_eq(items[0].words.len, 0u, "%.*s", SLICE_ARG(items[0].words));
 }
@@ -325,7 +367,7 @@ static void deliver_batch(struct world *w, struct action *const *actions, size_t
 {
     static struct action *todo[BATCH_MAX];
     static bool again[BATCH_MAX];
-    struct err e = { 0 };
+    struct err e = {0};
 
     memcpy(todo, actions, n * sizeof(struct action *));
     memset(again, 0, sizeof(again));
@@ -333,8 +375,8 @@ static void deliver_batch(struct world *w, struct action *const *actions, size_t
         enum sink_result r = apply(w, todo, n, again, &e);
         size_t before = n;
 
-        cr_assert_lt(tries, 400, "%s of %.*s never ends: %.*s (%s)", action_type_name(todo[0]->type), SLICE_ARG(todo[0]->address),
-                     SLICE_ARG(items[0].words), e.text);
+        cr_assert_lt(tries, 400, "%s of %.*s never ends: %.*s (%s)", action_type_name(todo[0]->type),
+                     SLICE_ARG(todo[0]->address), SLICE_ARG(items[0].words), e.text);
         n = left_over(todo, before, r != SINK_OK);
         memset(again, r != SINK_OK, sizeof(again));
         if (r != SINK_OK)
@@ -357,7 +399,8 @@ static void strip(json_t *objects, bool accounts)
     const char *key;
     json_t *o;
 
-    json_object_foreach (objects, key, o) {
+    json_object_foreach(objects, key, o)
+    {
         json_object_del(o, "id");
         json_object_del(o, "password");
         if (accounts && json_object_get(o, "mail")) {
@@ -393,10 +436,11 @@ char *state_of(struct world *w)
     const char *key, *name;
     char *text;
 
-    json_object_foreach (domains, key, d) {
+    json_object_foreach(domains, key, d)
+    {
         strip(json_object_get(d, "accounts"), true);
         strip(json_object_get(d, "groups"), false);
-        json_object_foreach (json_object_get(d, "accounts"), name, account)
+        json_object_foreach(json_object_get(d, "accounts"), name, account)
             sort_strings(json_object_get(account, "aliases"));
     }
     text = json_dumps(domains, JSON_SORT_KEYS | JSON_INDENT(1));
