@@ -288,8 +288,13 @@ static void take_lookup(struct mirror *m, const struct sync_msg *msg)
     bool sibling = sibling_answer(m, msg);
     struct object told;
 
-    if (release_answer(m, msg) || !m->context_trusted || msg->outcome == LOOKUP_UNPROVEN)
+    if (release_answer(m, msg))
         return;
+    if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
+        if (!sibling && !m->search.behind)
+            reconcile_soon(m);
+        return;
+    }
     if (msg->outcome == LOOKUP_IN_PLACE) {
         ingest_entry(m, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
         return;

@@ -193,6 +193,8 @@ void behind_csns(const struct sync_msg *msg, struct csn_set *set);
 bool reconcile_is_due(struct mirror *m);
 /* Wall clock at which it will be; -1: something else must happen first. */
 int64_t reconcile_next(const struct mirror *m);
+/* Something could not be read of which nothing else reminds us: all is listed again after a while. */
+void reconcile_soon(struct mirror *m);
 /* It was asked for, with this token. */
 void reconcile_begin(struct mirror *m, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);

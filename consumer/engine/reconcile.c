@@ -16,15 +16,30 @@ static int64_t last_ms(struct mirror *m)
     return (int64_t)read_u64(&r);
 }
 
-static void set_last(struct mirror *m)
+static void store_last(struct mirror *m, int64_t ms)
 {
     struct buf b = { 0 };
 
-    buf_u64(&b, (uint64_t)m->now_ms);
+    buf_u64(&b, (uint64_t)ms);
     meta_put(m->t, "reconciled", object_kind_name(m->search.kind), buf_slice(&b));
     buf_free(&b);
-    m->reconcile.last_ms = m->now_ms;
+    m->reconcile.last_ms = ms;
     m->urgent = true;
+}
+
+static void set_last(struct mirror *m)
+{
+    store_last(m, m->now_ms);
+}
+
+/* After maxRetryInterval and not sooner: a server of which no look-up proves anything would be listed again and again. */
+void reconcile_soon(struct mirror *m)
+{
+    int64_t interval = (int64_t)m->conf->reconcile_interval * 1000, at = m->now_ms - interval;
+
+    at += (int64_t)m->conf->max_retry_interval * 1000;
+    if (interval > 0 && at > 0 && at < last_ms(m))
+        store_last(m, at);
 }
 
 bool reconcile_is_due(struct mirror *m)
