@@ -180,10 +180,8 @@ void course_complete(struct mirror *m, const struct sync_msg *msg)
     s->complete = true;
     s->refresh_ended_ms = clock_mono_ms();
     behind_complete(m, s, msg);
-    if (s->was_behind && !s->behind) {
-        course_give_up(m, "the server has caught up meanwhile: what it showed before may be old");
-        return;
-    }
+    if (s->was_behind && !s->behind && behind_has_caught_up(m, s))
+        return;   /* what it showed before may be old */
     ingest_settle_wants(m);
     if (s->census.open)
         pend_seen_present(m);

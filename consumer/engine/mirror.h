@@ -40,6 +40,8 @@ struct mirror_search {
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     bool was_behind;           /* … when this session began */
     bool no_csn;               /* the refresh ended with no CSN at all: it proves nothing */
+    int64_t caught_up_ms;      /* monotonic: when it was issued again because the provider had caught up; 0: not since */
+    int64_t caught_up_after_ms; /* … and how long until that may be so again */
     struct csn_set shown;      /* the CSNs that the provider has shown in this session */
     bool has_mark;
     uint8_t mark[UUID_BYTES];  /* the base's entryUUID, as this session began */
@@ -173,6 +175,8 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
 void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* … and if it is behind, says so in last_error and in the log. */
 void behind_tell(struct mirror *m, const struct mirror_search *s);
+/* The search is issued again, unless that was so a short time ago: then false, and nothing is changed. */
+bool behind_has_caught_up(struct mirror *m, struct mirror_search *s);
 /* CSNs that the provider has shown: it may have caught up. */
 void behind_see_csns(struct mirror *m, struct mirror_search *s, const struct csn_set *set);
 /* The mark as it was read (may be NULL): true if it is another one than the stored one; then all is to be read anew. */

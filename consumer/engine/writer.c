@@ -252,7 +252,7 @@ static void send_look_ups(struct writer *w)
         return;   /* one at a time: the rest goes together when it has ended */
     csn_set_copy(&m->asked_highest, &m->search.highest);
     m->asked++;
-    probe_lookup(w->probe, next_token(w), 0, source_uri_index(w->source), (const uint8_t *)m->ask.p,
+    probe_lookup(w->probe, next_token(w), 0, w->uri, (const uint8_t *)m->ask.p,
                  mirror_asked_dns(m, &a), n);
     arena_free(&a);
     buf_reset(&m->ask);
@@ -268,7 +268,7 @@ static void send_listing(struct writer *w)
     csn_set_copy(&m->asked_highest, &m->search.highest);
     m->asked++;
     reconcile_begin(m, next_token(w));
-    probe_list(w->probe, w->token, 0, source_uri_index(w->source));
+    probe_list(w->probe, w->token, 0, w->uri);
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -365,12 +365,24 @@ static void begin(struct writer *w)
     mirror_begin(&w->mirror);
 }
 
+/* From the message and not from the source, which at the end of the program is gone before the writer. */
+static void note_uri(struct writer *w, const struct sync_msg *msg)
+{
+    const struct config_connector *conf = w->mirror.conf;
+
+    for (size_t i = 0; i < conf->n_ldap_uris; i++)
+        if (slice_eq(msg->uri, slice_of(conf->ldap_uris[i])))
+            w->uri = i;
+    if (w->probe)
+        probe_set_uri(w->probe, w->uri);   /* the watchdog asks whom we listen to */
+}
+
 static void take_batch(struct writer *w, struct batch_mail *mail)
 {
     for (const struct sync_msg *msg = mail->batch->first; msg; msg = msg->next) {
         begin(w);
-        if (msg->type == SYNC_BEGIN && w->probe)
-            probe_set_uri(w->probe, source_uri_index(w->source));   /* the watchdog asks whom we listen to */
+        if (msg->type == SYNC_BEGIN)
+            note_uri(w, msg);
         ingest_message(&w->mirror, msg);
         if (txn_bytes(w->mirror.t) >= TXN_BYTES)
             commit(w);
