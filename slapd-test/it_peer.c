@@ -232,7 +232,7 @@ static void in_pieces(struct peer_search *s, unsigned number, const char *cookie
         for (unsigned i = 1; i <= 100; i++)
             say_entry(s, PEER_ADD, i, 0);
         say_set(s, false, 1, 100, 0);
-        say_phase(s, false, true, 2);
+        say_phase(s, false, true, number);
         say_entry(s, PEER_MODIFY, 1, 3);
     }
     say_release(s, number == 1 ? 1 : number == 2 ? 0 : 7);
@@ -320,15 +320,15 @@ Test(results, in_the_middle_of_a_refresh, .timeout = 280)
     struct peer *p;
     struct axsync *a = with_four(&p, failing, "");
 
+    peer_put(p, 4, false);
     peer_set_csn(p, 2);
     peer_cut(p);
     for (unsigned i = 0; i < FAILURES; i++) {
         axsync_await_error(a, failures[i].says);
         CHECK(a, i == 0 || peer_time(p, 2 + i) - peer_time(p, 1 + i) >= 900, "no back-off before result %d", failures[i].rc);
     }
-    await_search(a, p, 2 + FAILURES);
     nothing_was_deleted(a);
-    peer_put(p, 4, false);
+    await_search(a, p, 2 + FAILURES);
     AWAIT_PEOPLE(a, 1, 2, 3);
     end(&a, &p);
 }

@@ -11,7 +11,13 @@
 
 #include <stdio.h>
 
+#include "clock.h"
 #include "log.h"
+
+/* Distances between two re-issues for a provider that has caught up, doubling: one whose cookies and contextCSN contradict each other
+ * catches up again and again. */
+#define CAUGHT_UP_MIN_MS ((int64_t)4000)
+#define CAUGHT_UP_MAX_MS ((int64_t)3600 * 1000)
 
 /* ---- reading anew ------------------------------------------------------------------------------------------- */
 
@@ -160,6 +166,8 @@ void behind_complete(struct mirror *m, struct mirror_search *s, const struct syn
      * says that nothing has changed; slapd 2.6.14 may repeat its whole list then. */
     s->no_csn = malformed || (ended.flavour == COOKIE_NONE && !s->had_cookie) || (nothing && msg->effect & EFFECT_ABSENT);
     s->behind = nothing ? !s->had_cookie && s->highest.n > 0 : csn_set_behind(&s->shown, &s->highest, NULL);
+    if (!s->behind && !s->was_behind)
+        s->caught_up_ms = s->caught_up_after_ms = 0;
     cookie_free(&ended);
     store_mark(m, s);
 }
@@ -186,13 +194,26 @@ void behind_tell(struct mirror *m, const struct mirror_search *s)
 
 /* ---- catching up -------------------------------------------------------------------------------------------- */
 
+bool behind_has_caught_up(struct mirror *m, struct mirror_search *s)
+{
+    int64_t now = clock_mono_ms();
+
+    if (s->caught_up_ms != 0 && now - s->caught_up_ms < s->caught_up_after_ms)
+        return false;
+    s->caught_up_ms = now;
+    s->caught_up_after_ms = s->caught_up_after_ms == 0 ? CAUGHT_UP_MIN_MS : s->caught_up_after_ms * 2;
+    if (s->caught_up_after_ms > CAUGHT_UP_MAX_MS)
+        s->caught_up_after_ms = CAUGHT_UP_MAX_MS;
+    s->behind = false;
+    course_give_up(m, "the server has caught up: the search is issued again");
+    return true;
+}
+
 void behind_see_csns(struct mirror *m, struct mirror_search *s, const struct csn_set *set)
 {
     csn_set_merge(&s->shown, set);
-    if (!s->behind || !s->complete || csn_set_behind(&s->shown, &s->highest, NULL))
-        return;
-    s->behind = false;
-    course_give_up(m, "the server has caught up: the search is issued again");
+    if (s->behind && s->complete && !csn_set_behind(&s->shown, &s->highest, NULL))
+        behind_has_caught_up(m, s);
 }
 
 /* ---- older content ------------------------------------------------------------------------------------------ */

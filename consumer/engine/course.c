@@ -217,10 +217,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
     s->complete = true;
     s->refresh_ended_ms = clock_mono_ms();
     behind_complete(m, s, msg);
-    if (s->was_behind && !s->behind) {
-        course_give_up(m, "the server has caught up meanwhile: what it showed before may be old");
-        return;
-    }
+    if (s->was_behind && !s->behind && behind_has_caught_up(m, s))
+        return;   /* what it showed before may be old */
     if (m->load == NULL)
         ingest_settle_wants(m);
     take_census(m, s, msg);

@@ -139,7 +139,7 @@ void errand_send_look_up(struct writer *w, uint32_t token)
     w->errands.removals = m->next;
     w->errands.asked = m;
     w->errands.token = token;
-    probe_lookup(w->probe, token, 0, source_uri_index(w->source), m->uuids, NULL, m->n);
+    probe_lookup(w->probe, token, 0, w->uri, m->uuids, NULL, m->n);
 }
 
 /* As release.c judges: an answer counts only from a server that is not behind, and where the parent can't be read either it

@@ -310,8 +310,13 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     bool sibling = sibling_answer(m, msg);
     struct object told;
 
-    if (release_answer(m, msg) || !m->context_trusted || msg->outcome == LOOKUP_UNPROVEN)
+    if (release_answer(m, msg))
         return;
+    if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
+        if (!sibling && !m->search.behind)
+            reconcile_soon(m, s);
+        return;
+    }
     if (msg->outcome == LOOKUP_IN_PLACE) {
         ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
         return;

@@ -156,6 +156,8 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
 void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* … and if it is behind, says so in last_error and in the log. */
 void behind_tell(struct mirror *m, const struct mirror_search *s);
+/* The search is issued again, unless that was so a short time ago: then false, and nothing is changed. */
+bool behind_has_caught_up(struct mirror *m, struct mirror_search *s);
 /* CSNs that the provider has shown: it may have caught up. */
 void behind_see_csns(struct mirror *m, struct mirror_search *s, const struct csn_set *set);
 /* The mark as it was read (may be NULL): true if it is another one than the stored one; then all is to be read anew. */
@@ -176,6 +178,8 @@ void behind_csns(const struct sync_msg *msg, struct csn_set *set);
 struct mirror_search *reconcile_due(struct mirror *m);
 /* Wall clock at which it will be; -1: something else must happen first. */
 int64_t reconcile_next(const struct mirror *m);
+/* Something could not be read of which nothing else reminds us: all is listed again after a while. */
+void reconcile_soon(struct mirror *m, struct mirror_search *s);
 /* It was asked for, with this token. */
 void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);

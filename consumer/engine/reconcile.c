@@ -16,15 +16,30 @@ static int64_t last_ms(struct mirror *m, const struct mirror_search *s)
     return (int64_t)read_u64(&r);
 }
 
-static void set_last(struct mirror *m, struct mirror_search *s)
+static void store_last(struct mirror *m, struct mirror_search *s, int64_t ms)
 {
     struct buf b = { 0 };
 
-    buf_u64(&b, (uint64_t)m->now_ms);
+    buf_u64(&b, (uint64_t)ms);
     meta_put(m->t, "reconciled", search_kind_key(s->kind), buf_slice(&b));
     buf_free(&b);
-    s->reconciled_ms = m->now_ms;
+    s->reconciled_ms = ms;
     m->urgent = true;
+}
+
+static void set_last(struct mirror *m, struct mirror_search *s)
+{
+    store_last(m, s, m->now_ms);
+}
+
+/* After maxRetryInterval and not sooner: a server of which no look-up proves anything would be listed again and again. */
+void reconcile_soon(struct mirror *m, struct mirror_search *s)
+{
+    int64_t interval = (int64_t)m->conf->reconcile_interval * 1000, at = m->now_ms - interval;
+
+    at += (int64_t)m->conf->max_retry_interval * 1000;
+    if (interval > 0 && at > 0 && at < last_ms(m, s))
+        store_last(m, s, at);
 }
 
 /* One listing at a time, and only in sync: what a refresh under way is about to show is no difference. */

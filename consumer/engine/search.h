@@ -38,6 +38,8 @@ struct mirror_search {
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     bool was_behind;           /* … when this session began */
     bool no_csn;               /* the refresh ended with no CSN at all: it proves nothing */
+    int64_t caught_up_ms;      /* monotonic: when it was issued again because the provider had caught up; 0: not since */
+    int64_t caught_up_after_ms; /* … and how long until that may be so again */
     struct csn_set shown;      /* the CSNs that the provider has shown in this session */
     bool has_mark;
     uint8_t mark[UUID_BYTES];  /* the base's entryUUID, as this session began */

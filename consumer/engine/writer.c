@@ -279,8 +279,8 @@ static void send_look_ups(struct writer *w)
     if (s == NULL || w->probe == NULL || m->asked > 0)
         return;   /* one at a time: the rest goes together when it has ended */
     note_asked(m, s);
-    probe_lookup(w->probe, next_token(w), search_index(m, s), source_uri_index(w->source), (const uint8_t *)s->ask.p,
-                 mirror_asked_dns(m, s, &a), s->ask.len / UUID_BYTES);
+    probe_lookup(w->probe, next_token(w), search_index(m, s), w->uri, (const uint8_t *)s->ask.p, mirror_asked_dns(m, s, &a),
+                 s->ask.len / UUID_BYTES);
     arena_free(&a);
     buf_reset(&s->ask);
 }
@@ -307,7 +307,7 @@ static void send_listing(struct writer *w)
         return;
     note_asked(m, s);
     reconcile_begin(m, s, next_token(w));
-    probe_list(w->probe, w->token, search_index(m, s), source_uri_index(w->source));
+    probe_list(w->probe, w->token, search_index(m, s), w->uri);
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -407,12 +407,24 @@ static void begin(struct writer *w)
     mirror_begin(&w->mirror);
 }
 
+/* From the message and not from the source, which at the end of the program is gone before the writer. */
+static void note_uri(struct writer *w, const struct sync_msg *msg)
+{
+    const struct config_connector *conf = w->mirror.conf;
+
+    for (size_t i = 0; i < conf->n_ldap_uris; i++)
+        if (slice_eq(msg->uri, slice_of(conf->ldap_uris[i])))
+            w->uri = i;
+    if (w->probe)
+        probe_set_uri(w->probe, w->uri);   /* the watchdog asks whom we listen to */
+}
+
 static void take_batch(struct writer *w, struct batch_mail *mail)
 {
     for (const struct sync_msg *msg = mail->batch->first; msg; msg = msg->next) {
         begin(w);
-        if (msg->type == SYNC_BEGIN && w->probe)
-            probe_set_uri(w->probe, source_uri_index(w->source));   /* the watchdog asks whom we listen to */
+        if (msg->type == SYNC_BEGIN)
+            note_uri(w, msg);
         if (!errand_message(w, msg))
             ingest_message(&w->mirror, msg);
         if (txn_bytes(w->mirror.t) >= TXN_BYTES)

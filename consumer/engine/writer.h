@@ -28,6 +28,7 @@ struct writer {
     struct status_board board;
 
     struct source *source;     /* set before the thread starts */
+    size_t uri;                /* index of the server of this session */
     struct probe *probe;
     struct writer_sink sinks[STATUS_SINKS];
     size_t n_sinks;

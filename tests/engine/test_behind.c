@@ -116,8 +116,32 @@ Test(behind, one_that_catches_up_in_its_refresh_is_asked_again)
     tell_older("ann");
     provider_csn(-1);
     done_present();
-    expect_restart("caught up meanwhile");
+    expect_restart("caught up");
     cr_assert_eq(asked(), 0u);
+}
+
+/* Its contextCSN stays where it was, whatever its cookies say. */
+Test(behind, one_that_contradicts_itself_is_not_asked_for_ever)
+{
+    provider_csn(2);
+    session(true);
+    provider_csn(-1);
+    done_present();
+    expect_restart("caught up");
+    provider_csn(2);
+    session(true);
+    tell("bob");
+    provider_csn(-1);
+    done_present();
+    expect_restart(NULL);
+    cr_assert(was_asked("ann"), "its cookie is not behind");
+    provider_csn(2);
+    for (int i = 0; i < 3; i++) {
+        session(true);
+        done_delete();
+        changes("bob", "sn", many(i), NULL);
+        expect_restart(NULL);
+    }
 }
 
 /* Restored, and then somebody writes: what is older counts now, and who is not there is held. */

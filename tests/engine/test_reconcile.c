@@ -54,6 +54,30 @@ Test(reconcile, finds_a_lost_change_and_a_lost_addition)
     expect_state("carol", OBJECT_MIRRORED);
 }
 
+/* An entry whose UUID was told and whose content nobody could read is not in the state, so that nothing else reminds us of it. */
+Test(reconcile, comes_soon_after_a_read_that_failed)
+{
+    list_everything(0);
+    dir_put("dora", NULL);
+    lost();
+    session(true);
+    tell_present("dora");
+    for (int i = 0; i < 18; i++)
+        tell_present(many(i));
+    tell_present("ann");
+    tell_present("bob");
+    done_present();
+    cr_assert(was_asked("dora"));
+    answer_as(LOOKUP_UNPROVEN);
+    cr_assert_not(is_listing_due());
+    scene_sleep_s(conf.max_retry_interval);
+    session(true);
+    done_delete();
+    list_everything(0);
+    answer();
+    expect_state("dora", OBJECT_MIRRORED);
+}
+
 Test(reconcile, that_broke_off_proves_nothing)
 {
     dir_remove("ann");
