@@ -313,7 +313,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (release_answer(m, msg))
         return;
     if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
-        if (!sibling && !m->search.behind)
+        if (!sibling && !s->behind)
             reconcile_soon(m, s);
         return;
     }
