@@ -387,6 +387,23 @@ bool dn_normalise(struct slice text, struct buf *out)
     return whole;
 }
 
+bool dn_key(struct slice text, struct buf *out)
+{
+    size_t start = out->len, kept = DN_KEY_MAX - 17;
+    struct slice all;
+
+    if (!dn_normalise(text, out))
+        return false;
+    all = slice_make(out->p + start, out->len - start);
+    if (all.len > DN_KEY_MAX) {
+        uint64_t hash = hash64(all);
+
+        out->len = start + kept;
+        buf_printf(out, "#%016llx", (unsigned long long)hash);
+    }
+    return true;
+}
+
 struct slice dn_rdn(struct slice dn)
 {
     bool broken;

@@ -24,6 +24,11 @@
 /* Appends the canonical form. False, and *out as it was, if the text is no DN. The empty DN gives nothing and true. */
 bool dn_normalise(struct slice text, struct buf *out);
 
+/* Appends the canonical form, cut to DN_KEY_MAX bytes: what of a longer one is left over stands at its end as a hash. For keys
+ * that have a bound, and for what is compared with them. False as above. */
+#define DN_KEY_MAX 400
+bool dn_key(struct slice text, struct buf *out);
+
 /* All below take a DN as written or in canonical form alike, and give parts of that same text. */
 
 /* What stands after the first RDN; empty for a DN of one RDN, for the empty one, and for what is no DN. */

@@ -179,6 +179,26 @@ Test(dn, without_uid)
         cr_expect(slice_eq(dn_without_uid(slice_of(uids[i].value)), slice_of(uids[i].dn)), "row %zu", i);
 }
 
+Test(dn, keys_have_a_bound_and_stay_different)
+{
+    struct buf a = { 0 }, b = { 0 }, c = { 0 };
+    char text[600], other[600];
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "cn=", 3);
+    memcpy(other, text, sizeof(text));
+    other[599] = 'y';
+    cr_assert(dn_key(slice_make(text, 600), &a) && dn_key(slice_make(other, 600), &b));
+    cr_expect_eq(a.len, DN_KEY_MAX);
+    cr_expect_not(slice_eq(buf_slice(&a), buf_slice(&b)));
+    cr_expect(dn_key(slice_make(text, DN_KEY_MAX), &c) && c.len == DN_KEY_MAX && c.p[DN_KEY_MAX - 1] == 'x');
+    cr_expect_not(dn_key(slice_of("nonsense"), &c));
+    cr_expect_eq(c.len, DN_KEY_MAX);
+    buf_free(&a);
+    buf_free(&b);
+    buf_free(&c);
+}
+
 /* A value of random bytes, written in a random one of the ways that RFC 4514 allows. */
 static void write_value(const char *value, size_t n, struct buf *out)
 {
