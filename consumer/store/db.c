@@ -15,7 +15,7 @@
 
 static const char *const table_names[] = {
     "meta", "object", "uuid", "address", "pending", "due", "hold", "window", "want", "want_uuid", "invalid", "queue",
-    "sink",
+    "sink", "dn", "member", "named", "told", "leaving",
 };
 _Static_assert(sizeof(table_names) / sizeof(table_names[0]) == TABLES, "one name per table");
 

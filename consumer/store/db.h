@@ -27,6 +27,11 @@ enum table {
     TABLE_INVALID,
     TABLE_QUEUE,     /* queue.h */
     TABLE_SINK,
+    TABLE_DN,        /* objects.h */
+    TABLE_MEMBER,    /* members.h */
+    TABLE_NAMED,
+    TABLE_TOLD,
+    TABLE_LEAVING,   /* pending.h */
     TABLES
 };
 

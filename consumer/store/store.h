@@ -12,6 +12,7 @@
  *   fingerprint/KIND  of the configuration that the cookie belongs to
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
  *   older/KIND        after `resync`: older content counts until a full refresh is through
+ *   dn                TABLE_DN is kept (objects.h)
  *   loading           a first load is under way: the indexes of TABLE_OBJECT are not there (load.h) */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -36,6 +37,7 @@ struct store {
     int64_t with_field[STORE_FIELDS];
     int64_t pending_unanswered;      /* deletions whose first look-up was not answered yet */
     int64_t pending_by_reason[8];    /* enum pending_reason */
+    bool has_dns;                    /* TABLE_DN is kept */
     bool dirty;
     struct window_count *windows;    /* pending.c */
 };

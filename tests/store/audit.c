@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "members.h"
 #include "objects.h"
 #include "pending.h"
 #include "queue.h"
@@ -12,6 +13,7 @@
 struct sums {
     int64_t objects[OBJECT_KINDS], orphans, with_field[STORE_FIELDS];
     uint64_t addresses;   /* rows that TABLE_ADDRESS must have */
+    uint64_t dns;         /* … and TABLE_DN */
 };
 
 static void check_address(struct txn *t, struct slice address, object_id id)
@@ -24,6 +26,20 @@ static void check_address(struct txn *t, struct slice address, object_id id)
               SLICE_ARG(address));
 }
 
+/* Whether its DN has a row, and it must be there. */
+static bool check_dn(struct txn *t, const struct object *o, object_id id)
+{
+    struct slice v;
+    uint8_t key[16];
+    uint64_t hash;
+
+    if (!meta_get(t, "dn", NULL, &v) || !objects_dn_hash(o, &hash))
+        return false;
+    objects_address_key(hash, id, key);
+    cr_assert(txn_get(t, TABLE_DN, slice_make(key, sizeof(key)), &v), "%.*s is not in the index", SLICE_ARG(o->dn));
+    return true;
+}
+
 static void add_object(struct sums *sums, struct txn *t, object_id id, const struct object *o)
 {
     cr_assert_eq(objects_find(t, o->uuid, NULL), id, "the uuid's row names another object than %llu",
@@ -32,6 +48,7 @@ static void add_object(struct sums *sums, struct txn *t, object_id id, const str
     for (uint32_t i = 0; i < o->n_aliases; i++)
         check_address(t, o->aliases[i], id);
     sums->addresses += 1 + o->n_aliases;
+    sums->dns += check_dn(t, o, id);
     if (o->state == OBJECT_GONE)
         return;
     sums->objects[o->kind]++;
@@ -62,6 +79,7 @@ static void audit_objects(struct store *s, struct txn *t)
     arena_free(&a);
     cr_assert_eq(txn_count(t, TABLE_UUID), txn_count(t, TABLE_OBJECT));
     cr_assert_eq(txn_count(t, TABLE_ADDRESS), sums.addresses);
+    cr_assert_eq(txn_count(t, TABLE_DN), sums.dns);
     for (int kind = 0; kind < OBJECT_KINDS; kind++)
         cr_assert_eq(s->objects[kind], sums.objects[kind], "%s: counted %lld, there are %lld",
                      object_kind_name((enum object_kind)kind), (long long)s->objects[kind],
@@ -215,6 +233,27 @@ static void audit_wants(struct txn *t)
     cr_assert_eq(txn_count(t, TABLE_WANT), n);
 }
 
+static void audit_members(struct txn *t)
+{
+    struct slice key, v, named;
+    uint64_t late = 0;
+    struct walk w;
+
+    walk_begin(&w, t, TABLE_MEMBER);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        uint8_t named_key[MEMBERS_NAMED_KEY];
+
+        if (!members_is_bound_late(key))
+            continue;
+        members_named_key(key, named_key);
+        cr_assert(txn_get(t, TABLE_NAMED, slice_make(named_key, sizeof(named_key)), &named), "%.*s is not in the index",
+                  (int)(key.len - UUID_BYTES), key.p + UUID_BYTES);
+        late++;
+    }
+    walk_end(&w);
+    cr_assert_eq(txn_count(t, TABLE_NAMED), late);
+}
+
 static void audit_queue(struct store *s, struct txn *t)
 {
     struct slice key, v;
@@ -245,5 +284,6 @@ void audit_store(struct store *s)
     audit_window(s, t);
     audit_wants(t);
     audit_queue(s, t);
+    audit_members(t);
     cr_assert_eq(txn_commit(&t, &e), 0, "%s", e.text);
 }
