@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "wants.h"
 
 void census_drop(struct census *c)
 {
@@ -79,9 +80,24 @@ static size_t next_seen(const struct census *c, size_t i)
     return i;
 }
 
+/* Whether it waits, or is invalid, as an object of that kind. */
+static bool is_known_as(struct txn *t, enum table table, const uint8_t *uuid, enum object_kind kind)
+{
+    struct arena a = { 0 };
+    struct object wanted;
+    enum object_kind as;
+    bool is;
+
+    if (table == TABLE_INVALID)
+        return invalid_kind(t, uuid, &as) && as == kind;
+    is = want_get(t, uuid, &wanted, &a) && wanted.kind == kind;
+    arena_free(&a);
+    return is;
+}
+
 /* Those of a table whose keys are UUIDs that are not mirrored and were not seen. */
-static void absent_in(struct census *c, struct txn *t, enum table table, void (*absent)(void *ctx, const uint8_t *uuid),
-                      void *ctx)
+static void absent_in(struct census *c, struct txn *t, enum table table, enum object_kind kind,
+                      void (*absent)(void *ctx, const uint8_t *uuid), void *ctx)
 {
     struct slice key, value;
     struct walk w;
@@ -91,7 +107,7 @@ static void absent_in(struct census *c, struct txn *t, enum table table, void (*
         uint8_t uuid[UUID_BYTES];
 
         memcpy(uuid, key.p, UUID_BYTES);
-        if (!census_has(c, uuid) && objects_find(t, uuid, NULL) == 0)
+        if (!census_has(c, uuid) && objects_find(t, uuid, NULL) == 0 && is_known_as(t, table, uuid, kind))
             absent(ctx, uuid);
     }
     walk_end(&w);
@@ -126,7 +142,7 @@ void census_end(struct census *c, struct txn *t, enum object_kind kind, void (*a
             more = walk_next(&w, (struct slice){ 0 }, &key, &value);
     }
     walk_end(&w);
-    absent_in(c, t, TABLE_WANT_UUID, absent, ctx);
-    absent_in(c, t, TABLE_INVALID, absent, ctx);
+    absent_in(c, t, TABLE_WANT_UUID, kind, absent, ctx);
+    absent_in(c, t, TABLE_INVALID, kind, absent, ctx);
     census_drop(c);
 }

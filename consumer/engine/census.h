@@ -25,8 +25,9 @@ bool census_has(struct census *c, const uint8_t *uuid);
 void census_drop(struct census *c);
 
 /* Ends it. Calls absent() for each object of the kind that is not gone and was not seen, and for each entry not seen that
- * is not mirrored but waits for an address or is invalid; and unknown() for each UUID seen that is none of these. The
- * state must not be written before this returns: the calls collect. */
+ * is not mirrored but waits for an address, or is invalid, as one of that kind; and unknown() for each UUID seen that is
+ * neither mirrored nor one of these, of whatever kind. The state must not be written before this returns: the calls
+ * collect. */
 void census_end(struct census *c, struct txn *t, enum object_kind kind, void (*absent)(void *ctx, const uint8_t *uuid),
                 void (*unknown)(void *ctx, const uint8_t *uuid), void *ctx);
 

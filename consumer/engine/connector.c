@@ -40,8 +40,7 @@ static char *hook_cookie(void *ctx, unsigned search)
 {
     struct connector *c = ctx;
 
-    (void)search;   /* one search today */
-    return writer_cookie(&c->writer);
+    return writer_cookie(&c->writer, search);
 }
 
 static void hook_phase(void *ctx, enum source_phase phase, const char *uri, const char *text)
@@ -63,19 +62,6 @@ static void hook_phase(void *ctx, enum source_phase phase, const char *uri, cons
 
 /* ---- settings ----------------------------------------------------------------------------------------------- */
 
-static int ldap_scope(enum config_scope scope)
-{
-    switch (scope) {
-    case SCOPE_BASE:
-        return LDAP_SCOPE_BASE;
-    case SCOPE_ONE:
-        return LDAP_SCOPE_ONELEVEL;
-    case SCOPE_SUB:
-        break;
-    }
-    return LDAP_SCOPE_SUBTREE;
-}
-
 static int ldap_require(enum config_require require)
 {
     switch (require) {
@@ -89,33 +75,11 @@ static int ldap_require(enum config_require require)
     return LDAP_OPT_X_TLS_DEMAND;
 }
 
-static struct mapping *make_mapping(const struct config_connector *conf, struct err *e)
-{
-    struct mapping_override *o = mem_alloc((conf->n_attributes + 1) * sizeof(*o));
-    struct mapping *m;
-
-    for (size_t i = 0; i < conf->n_attributes; i++)
-        o[i] = (struct mapping_override){ conf->attributes[i].attribute, conf->attributes[i].field,
-                                          conf->attributes[i].kind };
-    m = mapping_new(OBJECT_ACCOUNT, conf->account_name_attribute, conf->account_whole_address, conf->domain,
-                    conf->clustered ? conf->host_field : NULL, conf->host, o, conf->n_attributes, e);
-    free(o);
-    return m;
-}
-
 static void set_source(struct connector *c)
 {
     const struct config_connector *conf = c->conf;
     struct mirror *m = &c->writer.mirror;
 
-    m->search.kind = OBJECT_ACCOUNT;
-    m->search.spec = (struct search_spec){
-        .kind = OBJECT_ACCOUNT,
-        .base = conf->account_base,
-        .scope = ldap_scope(conf->account_scope),
-        .filter = config_filter(conf, OBJECT_ACCOUNT),
-        .attrs = m->mapping->request,
-    };
     c->source_settings = (struct source_settings){
         .conn = {
             .uris = conf->ldap_uris,
@@ -130,8 +94,8 @@ static void set_source(struct connector *c)
             .sasl_mechanism = conf->sasl_mechanism,
             .timeout_s = conf->timeout,
         },
-        .specs = &m->search.spec,
-        .n_specs = 1,
+        .specs = m->specs,
+        .n_specs = m->n_searches,
         .persist = true,
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
@@ -262,8 +226,6 @@ static void destroy(struct connector *c)
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_free(&w->sinks[i].deliver);
     writer_close(w);
-    free(w->mirror.search.spec.filter);
-    mapping_free(&w->mirror.mapping);
     store_close(&c->store);
     pthread_mutex_destroy(&c->lock);
     free(c);
@@ -283,11 +245,11 @@ static struct connector *open_connector(const struct config_connector *conf, con
     m->subject = conf->name;
     m->numbers = numbers;
     m->run = run;
-    m->mapping = make_mapping(conf, e);
-    c->store = m->mapping ? store_open(folder, DB_WRITE, e) : NULL;
+    if (search_make_all(m, e) == 0)
+        c->store = store_open(folder, DB_WRITE, e);
     m->store = c->store;
     if (c->store == NULL) {
-        mapping_free(&m->mapping);
+        search_free_all(m);
         pthread_mutex_destroy(&c->lock);
         free(c);
         return NULL;

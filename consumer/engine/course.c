@@ -10,58 +10,68 @@
 /* Re-issues after a watchdog alarm begin after two intervals, then at doubling distances up to this. */
 #define REISSUE_MAX_MS ((int64_t)3600 * 1000)
 
-bool course_is_suspicious(const struct mirror *m)
+bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 {
     struct slice why;
 
-    return meta_get(m->t, "suspicion", object_kind_name(m->search.kind), &why);
+    return meta_get(m->t, "suspicion", search_kind_key(s->kind), &why);
 }
 
-/* Something that this session said is lost: the next one, from the stored cookie, says it again. */
-static void give_up_session(struct mirror *m, const char *why)
+/* What a search has shown so far proves no absence. */
+static void cut_short(struct mirror *m, struct mirror_search *s)
+{
+    s->refreshing = s->complete = false;
+    m->insync_ms = 0;
+    census_drop(&s->census);
+}
+
+void course_give_up(struct mirror *m, const char *why)
 {
     snprintf(m->restart_why, sizeof(m->restart_why), "%s", why);
     m->deaf = true;
-    m->search.refreshing = m->search.complete = false;
-    m->insync_ms = 0;
-    census_drop(&m->search.census);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        cut_short(m, &m->searches[i]);
 }
 
-/* A load that a failed commit cut short: its indexes are built before anything else is done. False if that failed. */
-static bool finish_load(struct mirror *m)
+/* A load that a failed commit cut short: its indexes are built before anything else is done. */
+static void finish_load(struct mirror *m)
 {
     struct err e;
     int rc;
 
     if (m->load || !load_pending(m->t))
-        return true;
+        return;
     rc = mirror_commit(m, &e);
     if (rc == 0)
         rc = load_build(m->store, m->stop, &e);
     mirror_begin(m);
     if (rc == 0)
-        return true;
+        return;
     log_error(m->subject, "%s", e.text);
-    give_up_session(m, "the first load could not be finished");
-    return false;
+    course_give_up(m, "the first load could not be finished");
 }
 
-void course_begin(struct mirror *m, const struct sync_msg *msg)
+static void begin_session(struct mirror *m, const struct sync_msg *msg)
 {
-    struct mirror_search *s = &m->search;
-
     m->deaf = false;
-    s->session = msg->session;
+    m->session = msg->session;
+    free(m->uri);
+    m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
+    finish_load(m);
+}
+
+void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+{
+    if (msg->session != m->session)
+        begin_session(m, msg);
+    if (m->deaf)
+        return;
     s->had_cookie = msg->had_cookie;
     s->refreshing = true;
     s->complete = false;
     s->received = 0;
     s->refresh_began_ms = clock_mono_ms();
     m->insync_ms = 0;
-    free(s->uri);
-    s->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
-    if (!finish_load(m))
-        return;
     if (!msg->had_cookie && m->load == NULL)
         m->load = load_begin(m->store, m->t);
     if (m->load) {
@@ -72,25 +82,28 @@ void course_begin(struct mirror *m, const struct sync_msg *msg)
     }
 }
 
-/* The session broke off: what it has shown so far proves no absence. A load that was under way gets its indexes, and
- * the next session fills in the rest. */
-void course_end(struct mirror *m)
+/* A first load is over when no search that fills it is refreshing any more, whatever it came to: it gets its indexes, and the next
+ * session fills in the rest. False: that failed. */
+static bool settle_load(struct mirror *m)
 {
-    struct err e;
-
-    m->search.refreshing = false;
-    m->search.complete = false;
-    m->insync_ms = 0;
-    census_drop(&m->search.census);
-    if (m->load && mirror_end_load(m, &e) != 0) {
-        log_error(m->subject, "%s", e.text);
-        give_up_session(m, "the first load could not be finished");
-    }
+    return search_any_refreshing(m) || mirror_settle_load(m);
 }
 
-void course_take_cookie(struct mirror *m, struct slice cookie)
+void course_end(struct mirror *m, struct mirror_search *s)
 {
-    struct mirror_search *s = &m->search;
+    cut_short(m, s);
+    settle_load(m);
+}
+
+void course_lost(struct mirror *m)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        cut_short(m, &m->searches[i]);
+    settle_load(m);
+}
+
+void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie)
+{
     bool malformed = false;
 
     if (cookie_take(&s->cookie, cookie, &malformed))
@@ -117,42 +130,41 @@ static void found_unknown(void *ctx, const uint8_t *uuid)
     buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
 }
 
-void course_sweep(struct mirror *m, struct census *census, enum phase_word phase)
+void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     struct found f = { 0 };
-    bool suspect = course_is_suspicious(m) || census->n == 0;
+    bool suspect = course_is_suspicious(m, s) || census->n == 0;
     struct object told;
 
-    census_end(census, m->t, m->search.kind, found_absent, found_unknown, &f);
+    census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
     for (size_t i = 0; i < f.absent.len; i += UUID_BYTES) {
         if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0)
             pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
         else
-            buf_add(&m->ask, f.absent.p + i, UUID_BYTES);   /* waits for an address, or is invalid */
+            search_ask(s, (uint8_t *)f.absent.p + i);   /* waits for an address, or is invalid */
         arena_reset(&m->a);
     }
     if (f.absent.len)
         log_info(m->subject, "%zu known entries were not shown; looking each up", f.absent.len / UUID_BYTES);
-    buf_add_slice(&m->ask, buf_slice(&f.unknown));
+    buf_add_slice(&s->ask, buf_slice(&f.unknown));
     buf_free(&f.absent);
     buf_free(&f.unknown);
     m->urgent = true;
 }
 
 /* A full refresh is through: suspicion has had its sweep. */
-static void end_suspicion(struct mirror *m)
+static void end_suspicion(struct mirror *m, struct mirror_search *s)
 {
-    const char *kind = object_kind_name(m->search.kind);
+    const char *key = search_kind_key(s->kind);
 
-    meta_put(m->t, "suspicion", kind, (struct slice){ 0 });
-    meta_put(m->t, "older", kind, (struct slice){ 0 });
-    m->older_counts = false;
+    meta_put(m->t, "suspicion", key, (struct slice){ 0 });
+    meta_put(m->t, "older", key, (struct slice){ 0 });
+    s->older_counts = false;
 }
 
 /* Whether the CSN set that ends the refresh reaches the highest seen, and says who is behind. */
-static bool is_behind(struct mirror *m, const struct sync_msg *msg)
+static bool is_behind(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    struct mirror_search *s = &m->search;
     struct cookie ended = { 0 };
     bool malformed = false, behind;
     uint16_t sid = 0;
@@ -167,59 +179,86 @@ static bool is_behind(struct mirror *m, const struct sync_msg *msg)
     if (behind)
         log_warning(m->subject, "%s is behind for server ID %03x (lagging, or restored from a backup): nothing is taken "
                                 "for deleted; it goes on by itself once the server has caught up",
-                    s->uri ? s->uri : "the server", sid);
+                    m->uri ? m->uri : "the server", sid);
     cookie_free(&ended);
     return behind;
 }
 
-void course_complete(struct mirror *m, const struct sync_msg *msg)
+/* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
+static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    struct mirror_search *s = &m->search;
-    struct err e;
-    bool was_load = m->load != NULL;
-
-    if (was_load && mirror_end_load(m, &e) != 0) {
-        log_error(m->subject, "%s", e.text);
-        give_up_session(m, "the first load could not be finished");
-        return;
-    }
-    s->refreshing = false;
-    s->complete = true;
-    s->refresh_ended_ms = clock_mono_ms();
-    s->behind = is_behind(m, msg);
-    ingest_settle_wants(m);
     if (s->census.open)
-        pend_seen_present(m);
+        pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind)
-        course_sweep(m, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
-    if (!s->had_cookie && !s->behind)
-        end_suspicion(m);
+        course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
     census_drop(&s->census);
-    m->insync_ms = m->now_ms;
-    m->urgent = true;
-    m->last_error[0] = '\0';
-    log_info(m->subject, "in sync with %s: %lld entries received in %.3f s, %lld accounts mirrored",
-             s->uri ? s->uri : "the server", (long long)s->received,
-             (double)(s->refresh_ended_ms - s->refresh_began_ms) / 1000, (long long)m->store->objects[s->kind]);
 }
 
-void course_restart_empty(struct mirror *m, const struct sync_msg *msg)
+/* All searches are complete. */
+static void enter_insync(struct mirror *m)
+{
+    int64_t received = 0, began = m->searches[0].refresh_began_ms, ended = began;
+
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        received += m->searches[i].received;
+        ended = m->searches[i].refresh_ended_ms > ended ? m->searches[i].refresh_ended_ms : ended;
+    }
+    m->insync_ms = m->now_ms;
+    m->last_error[0] = '\0';
+    log_info(m->subject, "in sync with %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
+             m->uri ? m->uri : "the server", (long long)received, (double)(ended - began) / 1000,
+             (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
+}
+
+void course_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+{
+    s->refreshing = false;
+    if (!settle_load(m))
+        return;
+    s->complete = true;
+    s->refresh_ended_ms = clock_mono_ms();
+    s->behind = is_behind(m, s, msg);
+    if (m->load == NULL)
+        ingest_settle_wants(m);
+    take_census(m, s, msg);
+    if (!s->had_cookie && !s->behind)
+        end_suspicion(m, s);
+    m->urgent = true;
+    if (search_all_complete(m))
+        enter_insync(m);
+}
+
+void course_restart_empty(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     log_warning(m->subject, "the provider asks for a full refresh (e-syncRefreshRequired): %.*s", SLICE_ARG(msg->text));
-    cookie_free(&m->search.cookie);
-    m->search.cookie_dirty = true;
+    cookie_free(&s->cookie);
+    s->cookie_dirty = true;
     m->urgent = true;
 }
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-/* contextCSN as the watchdog read it: ahead of our cookie without a message? */
+/* Whether contextCSN is ahead of all that the searches brought. They are taken together, since a server may tell one of them of
+ * a change that concerns it and say nothing to the others: slapd does so of deletions. */
+static bool is_ahead(const struct mirror *m, const struct csn_set *context)
+{
+    struct csn_set heard = { 0 };
+    bool ahead;
+    uint16_t sid;
+
+    for (unsigned i = 0; i < m->n_searches; i++)
+        csn_set_merge(&heard, &m->searches[i].cookie.csns);
+    ahead = csn_set_behind(&heard, context, &sid);
+    csn_set_free(&heard);
+    return ahead;
+}
+
+/* contextCSN as the watchdog read it: ahead of us without a message? */
 static void watch(struct mirror *m, const struct csn_set *context)
 {
     int64_t now = clock_mono_ms(), interval = (int64_t)m->conf->watchdog_interval * 1000;
-    uint16_t sid;
 
-    if (!m->search.complete || !csn_set_behind(&m->search.cookie.csns, context, &sid)) {
+    if (!search_all_complete(m) || !is_ahead(m, context)) {
         m->ahead_since_ms = 0;
         return;
     }
@@ -250,7 +289,7 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg)
         watch(m, &context);
     } else if (context.n == 0) {
         /* Without a contextCSN only the server that showed us the entries can prove that one is gone. */
-        m->context_trusted = m->search.uri && slice_eq(msg->uri, slice_of(m->search.uri));
+        m->context_trusted = m->uri && slice_eq(msg->uri, slice_of(m->uri));
         snprintf(m->context_why, sizeof(m->context_why), "contextCSN can't be read on %.*s", SLICE_ARG(msg->uri));
     } else {
         m->context_trusted = !csn_set_behind(&context, &m->asked_highest, &sid);

@@ -46,7 +46,7 @@ bool depart_must_stay(const struct mirror *m, const struct pending *p)
 {
     if (p->reason == PENDING_APPROVED)
         return false;
-    return m->search.refreshing ||
+    return search_any_refreshing(m) ||
            (p->what == PENDING_DELETE && p->reason == PENDING_WAITING && m->store->pending_unanswered > 0);
 }
 

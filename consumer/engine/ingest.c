@@ -6,9 +6,9 @@
 
 #include "log.h"
 
-static enum phase_word phase_now(const struct mirror *m)
+static enum phase_word phase_now(const struct mirror_search *s)
 {
-    return m->search.refreshing ? PHASE_REFRESH : PHASE_PERSIST;
+    return s->refreshing ? PHASE_REFRESH : PHASE_PERSIST;
 }
 
 static void set_error(struct mirror *m, struct slice text)
@@ -18,7 +18,8 @@ static void set_error(struct mirror *m, struct slice text)
 
 /* ---- entries ------------------------------------------------------------------------------------------------ */
 
-static void entry_invalid(struct mirror *m, const uint8_t *uuid, struct slice dn, struct slice reason)
+static void entry_invalid(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid, struct slice dn,
+                          struct slice reason)
 {
     struct slice old_dn, old_reason;
     char text[UUID_TEXT];
@@ -27,7 +28,7 @@ static void entry_invalid(struct mirror *m, const uint8_t *uuid, struct slice dn
         !slice_eq(old_dn, dn)) {
         log_warning(m->subject, "%.*s (%s) is invalid: %.*s; nothing is sent for it", SLICE_ARG(dn),
                     uuid_format(uuid, text), SLICE_ARG(reason));
-        invalid_put(m->t, uuid, dn, reason);
+        invalid_put(m->t, uuid, search_objects(s), dn, reason);
         m->urgent = true;
     }
     if (ingest_want_drop(m, uuid))
@@ -159,7 +160,17 @@ static void came_back_invalid(struct mirror *m, object_id id, const struct objec
     m->urgent = true;
 }
 
-void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase)
+/* An entry that two searches show is mirrored as one thing only. */
+static bool is_shown_as_another(struct mirror *m, const struct mirror_search *s, const struct object *told)
+{
+    if (told->kind == search_objects(s))
+        return false;
+    log_warning(m->subject, "%.*s matches the filter of %s too; it is mirrored as %s, and stays that", SLICE_ARG(told->dn),
+                search_kind_word(s->kind), object_kind_name(told->kind));
+    return true;
+}
+
+void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
     struct mapping_note *notes = NULL;
@@ -167,11 +178,13 @@ void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase
     object_id id = m->load ? 0 : objects_get(m->t, e->uuid, &told, &m->a);
     enum mapping_result result;
 
-    if (id != 0 && !m->older_counts && stamp_older(entry_stamp(e), told.stamp))
+    if (id != 0 && is_shown_as_another(m, s, &told))
+        return;
+    if (id != 0 && !s->older_counts && stamp_older(entry_stamp(e), told.stamp))
         return;   /* old news: from a lagging replica, or a read that a message overtook */
-    result = mapping_apply(m->mapping, e, id ? &told : NULL, &m->a, &wanted, &reason, &notes);
+    result = mapping_apply(s->mapping, e, id ? &told : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
-        entry_invalid(m, e->uuid, e->dn, reason);
+        entry_invalid(m, s, e->uuid, e->dn, reason);
         if (id != 0)
             came_back_invalid(m, id, &told);
         return;
@@ -182,7 +195,7 @@ void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase
         if (ingest_want_drop(m, e->uuid))
             m->urgent = true;
         if (id != 0)
-            pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m));
+            pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m, s));
         return;
     }
     log_notes(m, e, notes);
@@ -236,16 +249,27 @@ void ingest_address_free(struct mirror *m, struct slice address)
     m->freeing = false;
 }
 
-static void ingest_gone(struct mirror *m, const uint8_t *uuid, enum cause cause)
+/* The entry waits for an address, or is invalid, as an object of that kind. */
+static bool is_known_otherwise(struct mirror *m, const uint8_t *uuid, enum object_kind kind)
 {
+    enum object_kind invalid;
+    struct object wanted;
+
+    return (want_get(m->t, uuid, &wanted, &m->a) && wanted.kind == kind) ||
+           (invalid_kind(m->t, uuid, &invalid) && invalid == kind);
+}
+
+static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, enum cause cause)
+{
+    enum object_kind kind = search_objects(s);
     struct object told;
 
-    if (m->load)
-        return;   /* nothing is known yet that could be gone */
-    if (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid))
+    if (!mirror_settle_load(m))
+        return;
+    if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         m->urgent = true;
-    if (objects_get(m->t, uuid, &told, &m->a) != 0)
-        pend_delete(m, &told, cause, phase_now(m), false, false);
+    if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
+        pend_delete(m, &told, cause, phase_now(s), false, false);
 }
 
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
@@ -269,7 +293,7 @@ void ingest_settle_wants(struct mirror *m)
 
 /* Of a sibling (sibling.h). Else, of an entry without a pending deletion: one that was listed as present and is unknown, or known to wait for an address or
  * to be invalid; or one whose deletion was taken back when the answer was under way, which is then asked anew. */
-static void take_lookup(struct mirror *m, const struct sync_msg *msg)
+static void take_lookup(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     const uint8_t *uuid = msg->entry->uuid;
     bool sibling = sibling_answer(m, msg);
@@ -278,61 +302,69 @@ static void take_lookup(struct mirror *m, const struct sync_msg *msg)
     if (release_answer(m, msg) || !m->context_trusted || msg->outcome == LOOKUP_UNPROVEN)
         return;
     if (msg->outcome == LOOKUP_IN_PLACE) {
-        ingest_entry(m, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
+        ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
         return;
     }
-    if (objects_get(m->t, uuid, &told, &m->a) != 0)
+    if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
-    else if (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid))
+    else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         m->urgent = true;
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */
 
-static void take_uuids(struct mirror *m, const struct sync_msg *msg)
+static void take_uuids(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     for (uint32_t i = 0; i < msg->n_uuids; i++) {
         const uint8_t *uuid = msg->uuids + (size_t)i * UUID_BYTES;
 
         if (msg->effect & EFFECT_PRESENT)
-            census_saw(&m->search.census, uuid);
+            census_saw(&s->census, uuid);
         if (msg->effect & EFFECT_GONE)
-            ingest_gone(m, uuid, CAUSE_DELETE);
+            ingest_gone(m, s, uuid, CAUSE_DELETE);
     }
 }
 
-static void take_entry(struct mirror *m, const struct sync_msg *msg)
+static void take_entry(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    m->search.received++;
+    s->received++;
     if (msg->effect & EFFECT_PRESENT)
-        census_saw(&m->search.census, msg->entry->uuid);
+        census_saw(&s->census, msg->entry->uuid);
     if (msg->effect & EFFECT_CONTENT)
-        ingest_entry(m, msg->entry, phase_now(m));
+        ingest_entry(m, s, msg->entry, phase_now(s));
     if (msg->effect & EFFECT_GONE)
-        ingest_gone(m, msg->entry->uuid, CAUSE_DELETE);
+        ingest_gone(m, s, msg->entry->uuid, CAUSE_DELETE);
 }
 
-static void take_invalid(struct mirror *m, const struct sync_msg *msg)
+static void take_invalid(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    census_saw(&m->search.census, msg->entry->uuid);
-    entry_invalid(m, msg->entry->uuid, msg->entry->dn, msg->text);
+    census_saw(&s->census, msg->entry->uuid);
+    entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
+}
+
+static bool has_session(const struct mirror *m)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->searches[i].refreshing || m->searches[i].complete)
+            return true;
+    return false;
 }
 
 /* What a message is about, by its type; the effects common to all come after it. */
-static void take_subject(struct mirror *m, const struct sync_msg *msg)
+static void take_subject(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     switch (msg->type) {
     case SYNC_BEGIN:
-        course_begin(m, msg);
+        course_begin(m, s, msg);
         break;
     case SYNC_ENTRY:
-        take_entry(m, msg);
+        take_entry(m, s, msg);
         break;
     case SYNC_IDSET:
-        take_uuids(m, msg);
+        take_uuids(m, s, msg);
         break;
     case SYNC_INVALID:
-        take_invalid(m, msg);
+        take_invalid(m, s, msg);
         break;
     case SYNC_DONE:
         if (msg->rc != 0)
@@ -340,13 +372,13 @@ static void take_subject(struct mirror *m, const struct sync_msg *msg)
         break;
     case SYNC_LOST:
         set_error(m, msg->text);
-        course_end(m);
+        course_lost(m);
         break;
     case SYNC_CONTEXT:
         course_take_context(m, msg);
         break;
     case SYNC_LOOKUP:
-        take_lookup(m, msg);
+        take_lookup(m, s, msg);
         break;
     case SYNC_LISTED:
         reconcile_listed(m, msg);
@@ -360,7 +392,7 @@ static void take_subject(struct mirror *m, const struct sync_msg *msg)
         break;
     case SYNC_SILENT:
         /* Where there is no session, none has died, and the next attempt comes when it is time for it. */
-        if (!m->search.refreshing && !m->search.complete)
+        if (!has_session(m))
             break;
         set_error(m, msg->text);
         snprintf(m->restart_why, sizeof(m->restart_why), "%.*s", SLICE_ARG(msg->text));
@@ -380,16 +412,18 @@ static bool is_of_session(const struct sync_msg *msg)
 
 void ingest_message(struct mirror *m, const struct sync_msg *msg)
 {
+    struct mirror_search *s = &m->searches[msg->search];
+
     if (m->deaf && is_of_session(msg) && msg->type != SYNC_BEGIN)
         return;
-    take_subject(m, msg);
-    if (msg->effect & EFFECT_COMPLETE)
-        course_complete(m, msg);
+    take_subject(m, s, msg);
+    if (msg->effect & EFFECT_COMPLETE && !m->deaf)
+        course_complete(m, s, msg);
     if (msg->effect & EFFECT_COOKIE && msg->has_cookie && !m->deaf)
-        course_take_cookie(m, msg->cookie);
+        course_take_cookie(m, s, msg->cookie);
     if (msg->effect & EFFECT_RESTART)
-        course_restart_empty(m, msg);
+        course_restart_empty(m, s, msg);
     if (msg->effect & EFFECT_END)
-        course_end(m);
+        course_end(m, s);
     arena_reset(&m->a);
 }

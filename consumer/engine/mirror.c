@@ -12,57 +12,6 @@
 /* The wall clock wanders by this much without having jumped. */
 #define CLOCK_SLACK_MS 2000
 
-static const char *search_word(const struct mirror_search *s)
-{
-    return object_kind_name(s->kind);
-}
-
-static void read_cookie(struct mirror *m)
-{
-    struct mirror_search *s = &m->search;
-    struct slice v;
-    bool malformed;
-
-    if (meta_get(m->t, "cookie", search_word(s), &v))
-        cookie_take(&s->cookie, v, &malformed);
-    if (meta_get(m->t, "highest", search_word(s), &v))
-        csn_set_parse(v, &s->highest);
-    m->older_counts = meta_get(m->t, "older", search_word(s), &v);
-}
-
-static void write_cookie(struct mirror *m)
-{
-    struct mirror_search *s = &m->search;
-    struct buf b = { 0 };
-
-    cookie_format(&s->cookie, &b);
-    meta_put(m->t, "cookie", search_word(s), buf_slice(&b));
-    buf_reset(&b);
-    csn_set_format(&s->highest, &b);
-    meta_put(m->t, "highest", search_word(s), buf_slice(&b));
-    buf_free(&b);
-}
-
-/* When what decides the directory's view was changed between two runs, the stored cookie no longer fits. */
-static void check_fingerprint(struct mirror *m)
-{
-    struct mirror_search *s = &m->search;
-    char *now = config_fingerprint(m->conf, s->kind);
-    struct slice stored;
-
-    if (!meta_get(m->t, "fingerprint", search_word(s), &stored)) {
-        meta_put(m->t, "fingerprint", search_word(s), slice_of(now));
-    } else if (!slice_eq(stored, slice_of(now))) {
-        log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
-                                "will be held for you");
-        cookie_free(&s->cookie);
-        meta_put(m->t, "suspicion", search_word(s), slice_of("the configuration was changed"));
-        meta_put(m->t, "fingerprint", search_word(s), slice_of(now));
-        write_cookie(m);
-    }
-    free(now);
-}
-
 /* What waited while we were not running: a gap counts for at most a day, and a clock that went back begins anew. */
 static void settle_clock(struct mirror *m)
 {
@@ -89,8 +38,10 @@ int mirror_open(struct mirror *m, struct err *e)
     m->clock_offset_ms = m->now_ms - clock_mono_ms();
     mirror_begin(m);
     loading = load_pending(m->t);
-    read_cookie(m);
-    check_fingerprint(m);
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        search_read(m, &m->searches[i]);
+        search_check_fingerprint(m, &m->searches[i]);
+    }
     settle_clock(m);
     release_recover(m);
     if (mirror_commit(m, e) != 0)
@@ -107,15 +58,12 @@ void mirror_close(struct mirror *m)
     if (m->t)
         store_abort(m->store, &m->t);
     load_free(&m->load);
-    census_drop(&m->search.census);
     census_drop(&m->reconcile.census);
-    cookie_free(&m->search.cookie);
-    csn_set_free(&m->search.highest);
+    search_free_all(m);
     csn_set_free(&m->asked_highest);
-    free(m->search.uri);
+    free(m->uri);
     sibling_free(m);
     buf_free(&m->scratch);
-    buf_free(&m->ask);
     buf_free(&m->judged);
     buf_free(&m->freed);
     arena_free(&m->a);
@@ -129,42 +77,52 @@ void mirror_begin(struct mirror *m)
 
 int mirror_commit(struct mirror *m, struct err *e)
 {
-    bool cookie_moves = m->search.cookie_dirty;
+    bool cookie_moves = false;
 
     mirror_begin(m);
-    if (cookie_moves)
-        write_cookie(m);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->searches[i].cookie_dirty) {
+            search_write(m, &m->searches[i]);
+            cookie_moves = true;
+        }
     m->store->dirty = true;   /* the wall clock of this commit is what a gap between two runs is measured from */
     STEP_POINT(commit_before);
     if (store_commit(m->store, &m->t, e) != 0) {
         snprintf(m->restart_why, sizeof(m->restart_why), "what was received could not be stored");
-        return -1;   /* m->ask stays: some of it may be of an earlier commit, and to ask for the others does no harm */
+        return -1;   /* what is to be asked stays: some of it may be of an earlier commit, and to ask for the others does no harm */
     }
     STEP_POINT(commit_after);
     if (m->load)
         STEP_POINT(load_commit);
     if (cookie_moves) {
-        m->search.cookie_dirty = false;
+        for (unsigned i = 0; i < m->n_searches; i++)
+            m->searches[i].cookie_dirty = false;
         STEP_POINT(cookie_stored);
     }
     m->urgent = false;
     return 0;
 }
 
+static void reset_search(struct mirror *m, struct mirror_search *s)
+{
+    census_drop(&s->census);
+    cookie_free(&s->cookie);
+    csn_set_free(&s->highest);
+    s->cookie_dirty = s->refreshing = s->complete = false;
+    search_read(m, s);
+}
+
 void mirror_reset(struct mirror *m)
 {
     load_free(&m->load);
-    census_drop(&m->search.census);
-    m->reconcile.running = false;   /* a listing under way proves nothing any more */
+    m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
     census_drop(&m->reconcile.census);
-    cookie_free(&m->search.cookie);
-    csn_set_free(&m->search.highest);
-    m->search.cookie_dirty = m->search.refreshing = m->search.complete = false;
     m->insync_ms = 0;
     m->urgent = false;
     m->deaf = true;
     mirror_begin(m);
-    read_cookie(m);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        reset_search(m, &m->searches[i]);
     txn_abort(&m->t);
 }
 
@@ -180,6 +138,20 @@ int mirror_end_load(struct mirror *m, struct err *e)
     mirror_begin(m);
     m->urgent = true;   /* so that the writer commits once more, and with that wakes the sinks for what was committed here */
     return rc;
+}
+
+bool mirror_settle_load(struct mirror *m)
+{
+    struct err e;
+
+    if (m->load == NULL)
+        return true;
+    if (mirror_end_load(m, &e) != 0) {
+        log_error(m->subject, "%s", e.text);
+        course_give_up(m, "the first load could not be finished");
+        return false;
+    }
+    return true;
 }
 
 void mirror_emit(struct mirror *m, struct action *a)
@@ -235,16 +207,16 @@ bool mirror_has_alias(const struct object *o, struct slice alias)
     return false;
 }
 
-struct slice *mirror_asked_dns(struct mirror *m, struct arena *a)
+struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, struct arena *a)
 {
-    size_t n = m->ask.len / UUID_BYTES;
+    size_t n = s->ask.len / UUID_BYTES;
     struct slice *dns = arena_alloc(a, (n + 1) * sizeof(*dns));
     struct arena scratch = { 0 };
     struct object told;
 
     mirror_begin(m);
     for (size_t i = 0; i < n; i++) {
-        if (objects_get(m->t, (const uint8_t *)m->ask.p + i * UUID_BYTES, &told, &scratch) != 0)
+        if (objects_get(m->t, (const uint8_t *)s->ask.p + i * UUID_BYTES, &told, &scratch) != 0)
             dns[i] = arena_copy(a, told.dn.p, told.dn.len);
         arena_reset(&scratch);
     }

@@ -3,6 +3,7 @@
  *
  *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
+ *             search.c    … which searches it has, and what each knows of itself
  *             reconcile.c … and from time to time all of it is compared
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -17,43 +18,22 @@
 #include "census.h"
 #include "config.h"
 #include "connector.h"
-#include "cookie.h"
 #include "load.h"
 #include "mapping.h"
 #include "pending.h"
 #include "plan.h"
 #include "queue.h"
+#include "search.h"
 #include "sibling.h"
-#include "source.h"
 #include "sync_msg.h"
 #include "wants.h"
 
-/* One sync search: accounts today. */
-struct mirror_search {
-    enum object_kind kind;
-    struct search_spec spec;
-    uint32_t session;
-    bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
-    bool complete;             /* the refresh of this session came to its end */
-    bool had_cookie;
-    bool behind;               /* the provider's CSN set does not reach the highest seen */
-    char *uri;                 /* who answers in this session */
-    struct cookie cookie;
-    struct csn_set highest;
-    bool cookie_dirty;         /* differs from what is stored */
-    struct census census;
-    int64_t received;
-    int64_t refresh_began_ms;  /* monotonic */
-    int64_t refresh_ended_ms;
-};
-
-/* A comparison of all entries with the state: reconcile.c. */
+/* A comparison of all entries of a search with the state: reconcile.c. */
 struct reconcile {
-    bool running;
-    uint32_t token;            /* of its listing */
+    struct mirror_search *search;   /* whose entries are listed; NULL: none is under way */
+    uint32_t token;            /* of the listing */
     struct census census;
     size_t differ;
-    int64_t last_ms;           /* wall clock of the last one; 0: not read yet */
 };
 
 struct mirror {
@@ -63,9 +43,14 @@ struct mirror {
     struct store *store;
     struct hold_numbers *numbers;
     enum connector_run run;
-    struct mapping *mapping;   /* of accounts */
-    struct mirror_search search;
+    struct mirror_search searches[SEARCH_KINDS];
+    struct search_spec specs[SEARCH_KINDS];   /* one a search, for the source */
+    unsigned n_searches;
     struct reconcile reconcile;
+
+    uint32_t session;          /* the one under way, or the last one */
+    char *uri;                 /* who answers in it */
+    bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
     struct txn *t;             /* open while messages are worked on */
     struct arena a;            /* memory of one message */
@@ -76,30 +61,29 @@ struct mirror {
 
     bool judge;                /* something began to wait: the guard must look */
     struct buf judged;         /* … of which kinds and fields: u8 kind, u16 field */
-    struct buf ask;            /* UUIDs to look up, sent after the commit */
-    uint32_t asked;            /* requests that were sent and not yet ended */
-    struct csn_set asked_highest; /* search.highest when it was sent: what came since says nothing of the answers */
+    uint32_t asked;            /* requests to the probe that were sent and not yet ended */
+    unsigned asked_search;     /* … for which search the last one was */
+    struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
     bool context_trusted;      /* the answers under way count */
     char context_why[256];     /* why not */
     bool stalled;              /* due rows wait for an event, not for the clock */
     struct siblings siblings;  /* … read before clears go */
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
-    bool deaf;                 /* what this session said was lost: the rest of it must not be taken in either */
 
     int64_t ahead_since_ms;    /* monotonic: contextCSN is ahead of our cookie; 0: it is not */
     int64_t reissue_after_ms;  /* distance of the next re-issue; doubles */
     char restart_why[256];     /* not empty: the source must begin again */
-    int64_t insync_ms;         /* wall clock: since when; 0: not */
+    int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
-    bool older_counts;         /* after `resync`: older content counts until a full refresh is through */
     int64_t expired_ms;        /* when the guard's window was last swept */
     char last_error[STATUS_TEXT];
 };
 
 /* mirror.c */
 
-/* Reads cookie, highest and fingerprint, finishes an interrupted first load, settles the clock. */
+/* Reads cookies, highest sets and fingerprints, finishes an interrupted first load, settles the clock. m->searches are there:
+ * search_make_all(). */
 int mirror_open(struct mirror *m, struct err *e);
 void mirror_close(struct mirror *m);
 /* Begins a transaction if none is open. */
@@ -117,16 +101,19 @@ void mirror_emit(struct mirror *m, struct action *a);
 void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase);
 /* Whether the clock jumped since the last call; then all that waits is shifted with it. */
 void mirror_watch_clock(struct mirror *m);
-/* After a commit: the DNs that those in m->ask were told with, empty: unknown. */
-struct slice *mirror_asked_dns(struct mirror *m, struct arena *a);
+/* After a commit: the DNs that those in s->ask were told with, empty: unknown. */
+struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, struct arena *a);
+/* A deletion is told while a first load is under way, or its last search has ended: the load ends now. False: it failed, and
+ * the session was given up. */
+bool mirror_settle_load(struct mirror *m);
 bool mirror_has_alias(const struct object *o, struct slice alias);
 
 /* ingest.c: entries → objects */
 
 /* Any message of the source or the probe. */
 void ingest_message(struct mirror *m, const struct sync_msg *msg);
-/* The content of an entry that is in place. */
-void ingest_entry(struct mirror *m, const struct entry *e, enum phase_word phase);
+/* The content of an entry that is in its place in a search. */
+void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
@@ -137,30 +124,35 @@ void ingest_settle_wants(struct mirror *m);
 
 /* course.c: the course of a session */
 
-void course_begin(struct mirror *m, const struct sync_msg *msg);
-/* The session broke off or its search ended. */
-void course_end(struct mirror *m);
-/* The refresh came to its end: what it did not show is looked up. */
-void course_complete(struct mirror *m, const struct sync_msg *msg);
-void course_take_cookie(struct mirror *m, struct slice cookie);
+/* A search of a session begins; the first one's message begins the session. */
+void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* A search ended. */
+void course_end(struct mirror *m, struct mirror_search *s);
+/* The session broke off, and all its searches with it. */
+void course_lost(struct mirror *m);
+/* The refresh of a search came to its end: what it did not show is looked up. */
+void course_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie);
 /* e-syncRefreshRequired */
-void course_restart_empty(struct mirror *m, const struct sync_msg *msg);
+void course_restart_empty(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* Something that this session said is lost: the next one, from the stored cookies, says it again. */
+void course_give_up(struct mirror *m, const char *why);
 /* contextCSN, as the watchdog or a look-up read it. */
 void course_take_context(struct mirror *m, const struct sync_msg *msg);
 /* Whether absences found now become a hold. */
-bool course_is_suspicious(const struct mirror *m);
+bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s);
 
-/* A census is through and counts: what was not seen in it is looked up, and what is unknown is read. */
-void course_sweep(struct mirror *m, struct census *census, enum phase_word phase);
+/* A census of a search is through and counts: what was not seen in it is looked up, and what is unknown is read. */
+void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
 
 /* reconcile.c: the comparison of all entries */
 
-/* Whether a listing should be asked for now. */
-bool reconcile_is_due(struct mirror *m);
+/* The search whose listing should be asked for now; NULL: none. */
+struct mirror_search *reconcile_due(struct mirror *m);
 /* Wall clock at which it will be; -1: something else must happen first. */
 int64_t reconcile_next(const struct mirror *m);
 /* It was asked for, with this token. */
-void reconcile_begin(struct mirror *m, uint32_t token);
+void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
 /* SYNC_PROBE_END of any request. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg);
@@ -177,8 +169,8 @@ void pend_rename(struct mirror *m, const struct object *told, struct slice addre
 /* The content of a mirrored entry was seen (wanted NULL: it is there, and invalid): what is pending of it and no longer
  * true is gone. Returns whether anything was. told may be changed: an orphan is mirrored again. */
 bool pend_came_back(struct mirror *m, struct object *told, const struct object *wanted);
-/* The UUID of an entry was listed as present: a pending deletion of it is looked up. */
-void pend_seen_present(struct mirror *m);
+/* The refresh of a search showed what it has: a pending deletion of an entry that was among it is looked up. */
+void pend_seen_present(struct mirror *m, struct mirror_search *s);
 /* A deletion is proven: it waits, or joins a hold. suspicion (may be NULL): why it does that, if p->suspect. */
 void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion);
 /* The entry of this row is looked up after the commit. */

@@ -56,17 +56,23 @@ static size_t each_row(struct mirror *m, const struct command *cmd, bool whole, 
     return n;
 }
 
+static void forget_cookie(struct mirror *m, struct mirror_search *s)
+{
+    cookie_free(&s->cookie);
+    csn_set_free(&s->highest);
+    meta_put(m->t, "older", search_kind_key(s->kind), slice_of("1"));
+    s->older_counts = true;
+    s->cookie_dirty = true;
+}
+
 int operator_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e)
 {
     struct hold h;
     size_t n, left;
 
     if (cmd->verb == COMMAND_RESYNC) {
-        cookie_free(&m->search.cookie);
-        csn_set_free(&m->search.highest);
-        meta_put(m->t, "older", object_kind_name(m->search.kind), slice_of("1"));
-        m->older_counts = true;
-        m->search.cookie_dirty = true;
+        for (unsigned i = 0; i < m->n_searches; i++)
+            forget_cookie(m, &m->searches[i]);
         m->urgent = true;
         snprintf(m->restart_why, sizeof(m->restart_why), "the operator asked for a full refresh");
         snprintf(text, size, "%s: cookies forgotten, the state is kept; a full refresh follows", m->conf->name);

@@ -230,13 +230,14 @@ void pend_ask(struct mirror *m, struct pending *p)
     p->asked = true;
     p->due_ms = m->now_ms + ASKED_MS;
     pend_put(m, p);
-    buf_add(&m->ask, p->uuid, UUID_BYTES);
+    search_ask(search_of(m, p->kind), p->uuid);
 }
 
 bool pend_came_back(struct mirror *m, struct object *told, const struct object *wanted)
 {
     /* A provider that is behind brings nothing back, and in a refresh it is not known yet: the look-up decides. */
-    bool trusted = m->search.complete && !m->search.behind;
+    const struct mirror_search *s = search_of(m, told->kind);
+    bool trusted = s->complete && !s->behind;
     struct buf next = { 0 };
     struct pending p;
     bool changed = false;
@@ -258,13 +259,13 @@ bool pend_came_back(struct mirror *m, struct object *told, const struct object *
     return changed;
 }
 
-void pend_seen_present(struct mirror *m)
+void pend_seen_present(struct mirror *m, struct mirror_search *s)
 {
     struct buf next = { 0 };
     struct pending p;
 
     while (pending_next(m->t, NULL, &next, &p, &m->a)) {
-        if (p.what == PENDING_DELETE && !p.asked && census_has(&m->search.census, p.uuid))
+        if (p.what == PENDING_DELETE && p.kind == search_objects(s) && !p.asked && census_has(&s->census, p.uuid))
             pend_ask(m, &p);
         arena_reset(&m->a);
     }

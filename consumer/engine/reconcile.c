@@ -5,57 +5,76 @@
 
 #include "log.h"
 
-static int64_t last_ms(struct mirror *m)
+static int64_t last_ms(struct mirror *m, const struct mirror_search *s)
 {
     struct slice v;
     struct reader r;
 
-    if (!meta_get(m->t, "reconciled", object_kind_name(m->search.kind), &v))
+    if (!meta_get(m->t, "reconciled", search_kind_key(s->kind), &v))
         return 0;
     r = reader_of(v);
     return (int64_t)read_u64(&r);
 }
 
-static void set_last(struct mirror *m)
+static void set_last(struct mirror *m, struct mirror_search *s)
 {
     struct buf b = { 0 };
 
     buf_u64(&b, (uint64_t)m->now_ms);
-    meta_put(m->t, "reconciled", object_kind_name(m->search.kind), buf_slice(&b));
+    meta_put(m->t, "reconciled", search_kind_key(s->kind), buf_slice(&b));
     buf_free(&b);
-    m->reconcile.last_ms = m->now_ms;
+    s->reconciled_ms = m->now_ms;
     m->urgent = true;
 }
 
-bool reconcile_is_due(struct mirror *m)
+/* One listing at a time, and only in sync: what a refresh under way is about to show is no difference. */
+static bool may_begin(const struct mirror *m)
 {
-    struct reconcile *r = &m->reconcile;
+    return m->conf->reconcile_interval != 0 && m->reconcile.search == NULL && search_all_complete(m) && !m->load && m->asked == 0;
+}
 
-    if (m->conf->reconcile_interval == 0 || r->running || !m->search.complete || m->load || m->asked > 0)
-        return false;
-    if (r->last_ms == 0)
-        r->last_ms = last_ms(m);
-    if (r->last_ms == 0 || r->last_ms > m->now_ms)
-        set_last(m);   /* a first refresh has just shown everything; or the clock went back */
-    return m->now_ms - r->last_ms >= (int64_t)m->conf->reconcile_interval * 1000;
+static bool is_due(struct mirror *m, struct mirror_search *s)
+{
+    if (s->reconciled_ms == 0)
+        s->reconciled_ms = last_ms(m, s);
+    if (s->reconciled_ms == 0 || s->reconciled_ms > m->now_ms)
+        set_last(m, s);   /* a first refresh has just shown everything; or the clock went back */
+    return m->now_ms - s->reconciled_ms >= (int64_t)m->conf->reconcile_interval * 1000;
+}
+
+struct mirror_search *reconcile_due(struct mirror *m)
+{
+    if (!may_begin(m))
+        return NULL;
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (is_due(m, &m->searches[i]))
+            return &m->searches[i];
+    return NULL;
 }
 
 int64_t reconcile_next(const struct mirror *m)
 {
-    const struct reconcile *r = &m->reconcile;
+    int64_t first = -1;
 
-    if (m->conf->reconcile_interval == 0 || r->running || !m->search.complete || m->asked > 0 || r->last_ms == 0)
+    if (!may_begin(m))
         return -1;
-    return r->last_ms + (int64_t)m->conf->reconcile_interval * 1000;
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        const struct mirror_search *s = &m->searches[i];
+        int64_t at = s->reconciled_ms + (int64_t)m->conf->reconcile_interval * 1000;
+
+        if (s->reconciled_ms != 0 && (first < 0 || at < first))
+            first = at;
+    }
+    return first;
 }
 
-void reconcile_begin(struct mirror *m, uint32_t token)
+void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token)
 {
-    m->reconcile.running = true;
+    m->reconcile.search = s;
     m->reconcile.token = token;
     m->reconcile.differ = 0;
     census_begin(&m->reconcile.census);
-    log_debug(m->subject, "reconciling: all entries are listed");
+    log_debug(m->subject, "reconciling: all %s are listed", search_kind_word(s->kind));
 }
 
 /* One row of the listing. */
@@ -65,14 +84,14 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
     const struct entry *e = msg->entry;
     struct object told;
 
-    if (!r->running || msg->token != r->token || m->load)
+    if (r->search == NULL || msg->token != r->token || m->load)
         return;
     census_saw(&r->census, e->uuid);
     if (objects_get(m->t, e->uuid, &told, &m->a) == 0)
         return;   /* unknown: told by the census at the end */
     if (slice_eq(told.stamp, entry_stamp(e)) && slice_eq(told.dn, e->dn))
         return;
-    buf_add(&m->ask, e->uuid, UUID_BYTES);
+    search_ask(r->search, e->uuid);
     r->differ++;
 }
 
@@ -80,17 +99,18 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
 void reconcile_end(struct mirror *m, const struct sync_msg *msg)
 {
     struct reconcile *r = &m->reconcile;
+    struct mirror_search *s = r->search;
 
-    if (!r->running || msg->token != r->token)
+    if (s == NULL || msg->token != r->token)
         return;
-    r->running = false;
-    set_last(m);
+    r->search = NULL;
+    set_last(m, s);
     if (msg->rc != 0)
         log_warning(m->subject, "reconciling: %.*s; tried again after reconcileInterval", SLICE_ARG(msg->text));
     else if (!m->context_trusted)
         log_warning(m->subject, "reconciling: %s; nothing is concluded", m->context_why);
-    else if (m->search.complete && !m->load)
-        course_sweep(m, &r->census, PHASE_LOCAL);
-    log_info(m->subject, "reconciled: %zu entries differed and are read again", r->differ);
+    else if (s->complete && !m->load)
+        course_sweep(m, s, &r->census, PHASE_LOCAL);
+    log_info(m->subject, "reconciled %s: %zu entries differed and are read again", search_kind_word(s->kind), r->differ);
     census_drop(&r->census);
 }

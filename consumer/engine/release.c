@@ -50,7 +50,7 @@ static void found_in_place(struct mirror *m, struct pending *p, const struct syn
     }
     pend_drop(m, p, false);
     pend_set_state(m, p->uuid, OBJECT_MIRRORED);
-    ingest_entry(m, msg->entry, PHASE_LOCAL);
+    ingest_entry(m, &m->searches[msg->search], msg->entry, PHASE_LOCAL);
 }
 
 static void proven(struct mirror *m, struct pending *p)
@@ -108,7 +108,7 @@ static bool is_elsewhere(struct mirror *m, const struct entry *e)
     struct object wanted;
     struct slice reason;
 
-    return mapping_apply(m->mapping, e, NULL, &m->a, &wanted, &reason, &notes) == MAPPED_ELSEWHERE;
+    return mapping_apply(search_of(m, OBJECT_ACCOUNT)->mapping, e, NULL, &m->a, &wanted, &reason, &notes) == MAPPED_ELSEWHERE;
 }
 
 /* A cause never becomes harsher: once it has left or moved, it is that. */

@@ -94,7 +94,7 @@ static bool is_pending(struct mirror *m, const uint8_t *uuid, field_id field, st
 
 static bool is_candidate(struct mirror *m, const struct object *o, field_id field, struct arena *a)
 {
-    return o->state == OBJECT_MIRRORED && o->kind == m->search.kind && has_field(o, field) &&
+    return o->state == OBJECT_MIRRORED && has_field(o, field) &&
            !is_pending(m, o->uuid, field, a);
 }
 
@@ -104,7 +104,7 @@ static void ask_for(struct mirror *m, struct sibling *s, const struct object *o)
     s->state = ASKED;
     s->when_ms = clock_mono_ms();
     m->siblings.at = s->at;
-    buf_add(&m->ask, o->uuid, UUID_BYTES);
+    search_ask(search_of(m, o->kind), o->uuid);
 }
 
 /* Looks at one object after the other, from s->at to the end of the table. False: the round's share is used up, or one was
@@ -259,7 +259,7 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
     s->state = SEARCHING;   /* if this one tells nothing, another may */
     if (objects_get(m->t, e->uuid, &told, &m->a) == 0 || !is_candidate(m, &told, s->field, &m->a))
         return;   /* what has become of it meanwhile is known */
-    switch (mapping_apply(m->mapping, e, &told, &m->a, &wanted, &reason, &notes)) {
+    switch (mapping_apply(search_of(m, told.kind)->mapping, e, &told, &m->a, &wanted, &reason, &notes)) {
     case MAPPED:
         if (has_field(&wanted, s->field) || is_kept(notes, s->field))
             set_fine(s);

@@ -22,7 +22,7 @@ struct status_sink {
 };
 
 struct status_search {
-    char kind[16];             /* "accounts", "groups", "containers" */
+    char kind[16];             /* search_kind_word() */
     char base[512];
     char phase[16];            /* "idle", "refreshing", "insync" */
     char cookie[STATUS_TEXT];

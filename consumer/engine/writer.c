@@ -93,58 +93,70 @@ void writer_post_command(struct writer *w, const struct command *cmd, command_do
     }
 }
 
-char *writer_cookie(struct writer *w)
+char *writer_cookie(struct writer *w, unsigned search)
 {
     char *copy;
 
     pthread_mutex_lock(&w->cookie_lock);
-    copy = mem_strdup(w->cookie);
+    copy = mem_strdup(w->cookies[search]);
     pthread_mutex_unlock(&w->cookie_lock);
     return copy;
 }
 
 /* ---- publishing --------------------------------------------------------------------------------------------- */
 
-static void publish_cookie(struct writer *w)
+static void publish_cookie(struct writer *w, unsigned search)
 {
     struct buf b = { 0 };
     char *text = NULL;
 
-    cookie_format(&w->mirror.search.cookie, &b);
+    cookie_format(&w->mirror.searches[search].cookie, &b);
     if (b.len)
         text = mem_strdup(buf_str(&b));
     buf_free(&b);
     pthread_mutex_lock(&w->cookie_lock);
-    free(w->cookie);
-    w->cookie = text;
+    free(w->cookies[search]);
+    w->cookies[search] = text;
     pthread_mutex_unlock(&w->cookie_lock);
 }
 
-/* In sync, and nothing is about to happen by itself but what is in grace. */
-static bool is_settled(const struct writer *w, int64_t next_due)
+static void publish_cookies(struct writer *w)
 {
-    const struct mirror *m = &w->mirror;
-    int64_t settle = m->run == RUN_DRY ? 0 : m->conf->guard.settle * 1000;
-
-    return m->search.complete && m->insync_ms != 0 && m->insync_ms + settle <= m->now_ms && m->asked == 0 &&
-           m->ask.len == 0 && m->store->pending_unanswered == 0 && (next_due < 0 || next_due > m->now_ms);
+    for (unsigned i = 0; i < w->mirror.n_searches; i++)
+        publish_cookie(w, i);
 }
 
-static void publish_search(const struct mirror *m, struct status_search *s)
+/* In sync, and nothing is about to happen by itself but what is in grace. */
+static bool is_settled(struct writer *w, int64_t next_due)
 {
-    const struct mirror_search *search = &m->search;
+    struct mirror *m = &w->mirror;
+    int64_t settle = m->run == RUN_DRY ? 0 : m->conf->guard.settle * 1000;
+
+    return m->insync_ms != 0 && m->insync_ms + settle <= m->now_ms && m->asked == 0 && search_asking(m, 0) == NULL &&
+           m->store->pending_unanswered == 0 && (next_due < 0 || next_due > m->now_ms);
+}
+
+/* -1: not known. What is mirrored is about what comes, but in a first load, or where a cookie spares us most of it. */
+static int64_t expected(const struct mirror *m, const struct mirror_search *s)
+{
+    int64_t known = m->store->objects[search_objects(s)];
+
+    return m->load || s->had_cookie || known == 0 ? -1 : known;
+}
+
+static void publish_search(const struct mirror *m, const struct mirror_search *search, struct status_search *s)
+{
     int64_t ms = (search->refreshing ? clock_mono_ms() : search->refresh_ended_ms) - search->refresh_began_ms;
     struct buf b = { 0 };
 
-    status_text(s->kind, sizeof(s->kind), search->kind == OBJECT_GROUP ? "groups" : "accounts");
-    status_text(s->base, sizeof(s->base), search->spec.base);
+    status_text(s->kind, sizeof(s->kind), search_kind_word(search->kind));
+    status_text(s->base, sizeof(s->base), search_spec(m, search)->base);
     status_text(s->phase, sizeof(s->phase), search->refreshing ? "refreshing" : search->complete ? "insync" : "idle");
     cookie_format(&search->cookie, &b);
     status_text(s->cookie, sizeof(s->cookie), buf_str(&b));
     buf_free(&b);
     s->received = search->received;
-    s->expected = m->load || search->had_cookie || m->store->objects[search->kind] == 0 ? -1
-                                                                                        : m->store->objects[search->kind];
+    s->expected = expected(m, search);
     s->rate = ms > 0 ? (double)search->received * 1000 / (double)ms : 0;
 }
 
@@ -158,9 +170,10 @@ static void publish(struct writer *w)
 
     pthread_mutex_lock(&w->board.lock);
     status_text(s->mode, sizeof(s->mode), "persist");
-    s->n_searches = 1;
-    publish_search(m, &s->searches[0]);
-    s->lag_ms = !m->search.complete ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
+    s->n_searches = m->n_searches;
+    for (unsigned i = 0; i < m->n_searches; i++)
+        publish_search(m, &m->searches[i], &s->searches[i]);
+    s->lag_ms = !search_all_complete(m) ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];
@@ -202,7 +215,7 @@ static void drop_delivered(struct writer *w, uint64_t all)
 
     if (all >= queue_last(m->store))
         txn_clear(m->t, TABLE_QUEUE);
-    else if (!m->search.refreshing && queue_drop(m->t, all, DROP_ROWS) == DROP_ROWS)
+    else if (!search_any_refreshing(m) && queue_drop(m->t, all, DROP_ROWS) == DROP_ROWS)
         w->drop_more = true;
 }
 
@@ -242,20 +255,27 @@ static uint32_t next_token(struct writer *w)
     return w->token;
 }
 
+/* A request for this search goes out. */
+static void note_asked(struct mirror *m, const struct mirror_search *s)
+{
+    csn_set_copy(&m->asked_highest, &s->highest);
+    m->asked_search = search_index(m, s);
+    m->asked++;
+}
+
 static void send_look_ups(struct writer *w)
 {
     struct mirror *m = &w->mirror;
-    size_t n = m->ask.len / UUID_BYTES;
+    struct mirror_search *s = search_asking(m, m->asked_search);
     struct arena a = { 0 };
 
-    if (m->ask.len == 0 || w->probe == NULL || m->asked > 0)
+    if (s == NULL || w->probe == NULL || m->asked > 0)
         return;   /* one at a time: the rest goes together when it has ended */
-    csn_set_copy(&m->asked_highest, &m->search.highest);
-    m->asked++;
-    probe_lookup(w->probe, next_token(w), 0, source_uri_index(w->source), (const uint8_t *)m->ask.p,
-                 mirror_asked_dns(m, &a), n);
+    note_asked(m, s);
+    probe_lookup(w->probe, next_token(w), search_index(m, s), source_uri_index(w->source), (const uint8_t *)s->ask.p,
+                 mirror_asked_dns(m, s, &a), s->ask.len / UUID_BYTES);
     arena_free(&a);
-    buf_reset(&m->ask);
+    buf_reset(&s->ask);
 }
 
 /* The listing of all entries, when its time has come. */
@@ -263,12 +283,13 @@ static void send_listing(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
-    if (w->probe == NULL || !reconcile_is_due(m))
+    struct mirror_search *s = w->probe ? reconcile_due(m) : NULL;
+
+    if (s == NULL)
         return;
-    csn_set_copy(&m->asked_highest, &m->search.highest);
-    m->asked++;
-    reconcile_begin(m, next_token(w));
-    probe_list(w->probe, w->token, 0, source_uri_index(w->source));
+    note_asked(m, s);
+    reconcile_begin(m, s, next_token(w));
+    probe_list(w->probe, w->token, search_index(m, s), source_uri_index(w->source));
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -334,7 +355,7 @@ static void commit(struct writer *w)
         forget_dirty(w);
         STEP_POINT(ack_after);
     }
-    publish_cookie(w);
+    publish_cookies(w);
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_committed(w->sinks[i].deliver, queue_last(m->store));
     send_look_ups(w);
@@ -343,18 +364,18 @@ static void commit(struct writer *w)
     restart_source(w);
 }
 
-static bool must_commit(const struct writer *w)
+static bool must_commit(struct writer *w)
 {
-    const struct mirror *m = &w->mirror;
+    struct mirror *m = &w->mirror;
     int64_t now = clock_mono_ms();
 
     if (w->lazy_since_ms && (w->stop || now - w->lazy_since_ms >= LAZY_MS))
         return true;
     if (m->restart_why[0] || w->commands)
         return true;
-    if (!m->urgent && (m->ask.len == 0 || m->asked > 0))
+    if (!m->urgent && (m->asked > 0 || search_asking(m, 0) == NULL))
         return false;
-    return w->stop || !m->search.refreshing || txn_bytes(m->t) >= TXN_BYTES ||
+    return w->stop || !search_any_refreshing(m) || txn_bytes(m->t) >= TXN_BYTES ||
            now - w->round_began_ms >= REFRESH_COMMIT_MS;
 }
 
@@ -434,7 +455,7 @@ static int64_t next_deadline(struct writer *w)
     status_get(&w->board, &s);
     if (m->insync_ms && !s.settled && (at < 0 || at > now + PUBLISH_MS))
         at = now + PUBLISH_MS;   /* who waits for `settled` is told in time */
-    if (m->search.refreshing && (at < 0 || at > now + PUBLISH_MS))
+    if (search_any_refreshing(m) && (at < 0 || at > now + PUBLISH_MS))
         at = now + PUBLISH_MS;
     return at;
 }
@@ -453,8 +474,9 @@ static void end_round(struct writer *w)
 
     heartbeat(m, HEARTBEAT_MS);
     send_listing(w);
-    if (m->search.cookie_dirty)
-        lazy(w);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->searches[i].cookie_dirty)
+            lazy(w);
     if (must_commit(w)) {
         commit(w);
         return;
@@ -505,7 +527,7 @@ int writer_open(struct writer *w, struct err *e)
     w->mirror.stop = &w->stop;
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
-    publish_cookie(w);
+    publish_cookies(w);
     mirror_begin(&w->mirror);
     publish(w);
     txn_abort(&w->mirror.t);
@@ -558,5 +580,6 @@ void writer_close(struct writer *w)
     mailbox_destroy(&w->box);
     status_board_destroy(&w->board);
     pthread_mutex_destroy(&w->cookie_lock);
-    free(w->cookie);
+    for (unsigned i = 0; i < SEARCH_KINDS; i++)
+        free(w->cookies[i]);
 }

@@ -29,7 +29,7 @@ struct writer {
     size_t n_sinks;
 
     pthread_mutex_t cookie_lock;
-    char *cookie;              /* the committed one, for the source */
+    char *cookies[SEARCH_KINDS];   /* the committed ones, for the source */
 
     int64_t round_began_ms;    /* monotonic: when the open transaction was begun */
     int64_t lazy_since_ms;     /* monotonic: since when something lazy waits to be stored; 0: nothing */
@@ -41,8 +41,8 @@ struct writer {
     uint32_t token;
 };
 
-/* Reads what the mirror needs and publishes the first status. mirror.conf, subject, store, numbers, run, mapping and
- * search.spec are set by the caller. */
+/* Reads what the mirror needs and publishes the first status. mirror.conf, subject, store, numbers, run and
+ * searches are set by the caller. */
 int writer_open(struct writer *w, struct err *e);
 void writer_start(struct writer *w);
 /* The thread ends after its transaction; call it after everybody who posts has ended or been left behind. */
@@ -53,7 +53,7 @@ void writer_close(struct writer *w);
 bool writer_post_batch(struct writer *w, struct sync_batch *batch);
 void writer_post_ack(void *w, size_t sink, uint64_t position);
 void writer_post_command(struct writer *w, const struct command *cmd, command_done *done, void *ctx);
-/* The committed cookie, malloc'ed, or NULL. */
-char *writer_cookie(struct writer *w);
+/* The committed cookie of a search, malloc'ed, or NULL. */
+char *writer_cookie(struct writer *w, unsigned search);
 
 #endif

@@ -11,7 +11,6 @@
 
 /* One search. */
 struct search_spec {
-    enum object_kind kind;
     char *base;
     int scope;                 /* LDAP_SCOPE_BASE, _ONELEVEL, _SUBTREE */
     char *filter;

@@ -105,12 +105,13 @@ bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *
     return false;
 }
 
-void invalid_put(struct txn *t, const uint8_t *uuid, struct slice dn, struct slice reason)
+void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason)
 {
     struct buf b = { 0 };
 
     buf_bytes(&b, dn);
     buf_bytes(&b, reason);
+    buf_u8(&b, (uint8_t)kind);
     txn_put(t, TABLE_INVALID, slice_make(uuid, UUID_BYTES), buf_slice(&b));
     buf_free(&b);
 }
@@ -136,6 +137,20 @@ bool invalid_get(struct txn *t, const uint8_t *uuid, struct slice *dn, struct sl
     struct slice v;
 
     return txn_get(t, TABLE_INVALID, slice_make(uuid, UUID_BYTES), &v) && read_invalid(v, dn, reason, a);
+}
+
+bool invalid_kind(struct txn *t, const uint8_t *uuid, enum object_kind *kind)
+{
+    struct reader r;
+    struct slice v;
+
+    if (!txn_get(t, TABLE_INVALID, slice_make(uuid, UUID_BYTES), &v))
+        return false;
+    r = reader_of(v);
+    read_bytes(&r);
+    read_bytes(&r);
+    *kind = r.left && read_u8(&r) == OBJECT_GROUP ? OBJECT_GROUP : OBJECT_ACCOUNT;
+    return true;
 }
 
 bool invalid_next(struct txn *t, struct buf *next, uint8_t *uuid, struct slice *dn, struct slice *reason,

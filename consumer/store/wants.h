@@ -3,7 +3,8 @@
  * TABLE_WANT       hash64(address) u64, order u64 → uuid (16), object it would be (object_encode()); the first in order
  *                  gets the address when it is free. A rename that waits has its pending row as well.
  * TABLE_WANT_UUID  uuid (16) → key of TABLE_WANT (16): an entry waits for one address at most
- * TABLE_INVALID    uuid (16) → u32 length and DN, u32 length and reason */
+ * TABLE_INVALID    uuid (16) → u32 length and DN, u32 length and reason, u8 kind of object that it would be (not in states
+ *                  of before there were groups: account) */
 #ifndef STORE_WANTS_H
 #define STORE_WANTS_H
 
@@ -21,10 +22,12 @@ bool want_first(struct txn *t, struct slice address, struct object *o, struct ar
 /* All, by uuid; start with *next zeroed. */
 bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *a);
 
-void invalid_put(struct txn *t, const uint8_t *uuid, struct slice dn, struct slice reason);
+void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason);
 bool invalid_del(struct txn *t, const uint8_t *uuid);
 /* Slices are copies in *a. */
 bool invalid_get(struct txn *t, const uint8_t *uuid, struct slice *dn, struct slice *reason, struct arena *a);
+/* As what it is invalid. False: it is not. */
+bool invalid_kind(struct txn *t, const uint8_t *uuid, enum object_kind *kind);
 bool invalid_next(struct txn *t, struct buf *next, uint8_t *uuid, struct slice *dn, struct slice *reason,
                   struct arena *a);
 

@@ -236,7 +236,7 @@ static void fill(struct store *s, struct txn *t)
     put_person(s, t, 6, "uid=frank,ou=people", "frank@example.com", OBJECT_MIRRORED);
     want_put(s, t, &want);
     memset(mallory, 9, sizeof(mallory));
-    invalid_put(t, mallory, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"));
+    invalid_put(t, mallory, OBJECT_ACCOUNT, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"));
     hold_open(s, t, GUARD_ACCOUNT_DELETE, FIELD_NONE, "2 deletions of accounts: that is all of them", 7);
     hold_deletion(s, t, 1);
     hold_deletion(s, t, 2);

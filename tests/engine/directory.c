@@ -17,6 +17,7 @@ struct content {
 
 struct person {
     char name[32];
+    unsigned search;  /* that shows it */
     bool there;       /* in the directory */
     bool matches;     /* the filter */
     struct content now, before;
@@ -25,9 +26,15 @@ struct person {
 static struct person *people;
 static size_t n_people;
 static unsigned csn_count;
-static struct phase_state phase;
+static struct phase_state phases[SEARCH_KINDS];
+static unsigned spoken_of;   /* index of a search */
 static uint32_t session_number, token;
-static char **asked_names;   /* look-ups under way */
+
+struct look_up {
+    unsigned search;
+    char name[UUID_BYTES + 1];
+};
+static struct look_up *look_ups;   /* under way */
 static bool parents_hidden;
 static size_t n_asked;
 
@@ -51,15 +58,14 @@ void directory_forget(void)
     people = NULL;
     n_people = 0;
     csn_count = 0;
+    spoken_of = 0;
     session_number = token = 0;
 }
 
 void directory_forget_asked(void)
 {
-    for (size_t i = 0; i < n_asked; i++)
-        free(asked_names[i]);
-    free(asked_names);
-    asked_names = NULL;
+    free(look_ups);
+    look_ups = NULL;
     n_asked = 0;
 }
 
@@ -115,6 +121,11 @@ static bool has_attr(const struct content *c, const char *name)
     return false;
 }
 
+static bool is_group(const struct person *p)
+{
+    return mirror->searches[p->search].kind == SEARCH_GROUPS;
+}
+
 static void put(const char *name, va_list ap)
 {
     struct person *p = find(name);
@@ -131,10 +142,13 @@ static void put(const char *name, va_list ap)
     p->before = p->now;
     p->now.n = 0;
     p->there = p->matches = true;
+    p->search = spoken_of;
     while ((attr = va_arg(ap, const char *)) != NULL)
         add_attr(&p->now, attr, va_arg(ap, const char *));
     snprintf(mail, sizeof(mail), "%s@example.com", name);
-    if (!has_attr(&p->now, "mail"))
+    if (is_group(p) && !has_attr(&p->now, "cn"))
+        add_attr(&p->now, "cn", name);
+    if (!is_group(p) && !has_attr(&p->now, "mail"))
         add_attr(&p->now, "mail", mail);
     csn_text(++csn_count, text);
     add_attr(&p->now, "entryCSN", text);
@@ -183,7 +197,8 @@ static struct entry *make_entry(struct arena *a, const struct person *p, const s
 {
     struct entry *e = arena_alloc(a, sizeof(*e));
     char dn[96];
-    int n = snprintf(dn, sizeof(dn), "uid=%s,ou=people,dc=example,dc=com", p->name);
+    int n = snprintf(dn, sizeof(dn), is_group(p) ? "cn=%s,ou=groups,dc=example,dc=com" : "uid=%s,ou=people,dc=example,dc=com",
+                     p->name);
 
     uuid_of(p->name, e->uuid);
     e->dn = arena_copy(a, dn, (size_t)n);
@@ -219,18 +234,35 @@ static void say(struct sync_batch *b)
 
     for (struct sync_msg *m = b->first; m; m = m->next) {
         m->session = session_number;
-        cr_assert_eq(phase_step(&phase, m, &e), 0, "%s", e.text);
+        m->search = spoken_of;
+        cr_assert_eq(phase_step(&phases[spoken_of], m, &e), 0, "%s", e.text);
     }
     scene_round(b);
 }
 
+void speak_of(enum search_kind kind)
+{
+    for (unsigned i = 0; i < mirror->n_searches; i++)
+        if (mirror->searches[i].kind == kind)
+            spoken_of = i;
+    cr_assert_eq(mirror->searches[spoken_of].kind, kind, "there is no such search");
+}
+
 void session(bool cookie)
+{
+    session_number++;
+    spoken_of = 0;
+    search_begins(cookie);
+}
+
+void search_begins(bool cookie)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
 
-    phase = (struct phase_state){ .persist_mode = true, .had_cookie = cookie };
-    m->session = ++session_number;
+    phases[spoken_of] = (struct phase_state){ .persist_mode = true, .had_cookie = cookie };
+    m->search = spoken_of;
+    m->session = session_number;
     m->had_cookie = cookie;
     m->uri = slice_of("ldap://one");
     scene_round(b);
@@ -246,20 +278,20 @@ static void say_entry(const char *name, enum sync_state state, bool older)
 
     m->state = state;
     m->entry = make_entry(&b->arena, p, !content ? &none : older ? &p->before : &p->now);
-    if (phase.phase == PHASE_OF_PERSIST)
+    if (phases[spoken_of].phase == PHASE_OF_PERSIST)
         give_cookie(b, m, csn_count);
     say(b);
 }
 
 void tell(const char *name)
 {
-    say_entry(name, phase.phase == PHASE_OF_PERSIST ? SYNC_STATE_MODIFY : SYNC_STATE_ADD, false);
+    say_entry(name, phases[spoken_of].phase == PHASE_OF_PERSIST ? SYNC_STATE_MODIFY : SYNC_STATE_ADD, false);
 }
 
 void tell_all(void)
 {
     for (size_t i = 0; i < n_people; i++)
-        if (people[i].there && people[i].matches)
+        if (people[i].there && people[i].matches && people[i].search == spoken_of)
             tell(people[i].name);
 }
 
@@ -291,7 +323,7 @@ void tell_set(bool gone, const char *const *names)
     }
     m->uuids = (const uint8_t *)arena_copy(&b->arena, uuids.p, uuids.len).p;
     m->deletes = gone;
-    if (phase.phase == PHASE_OF_PERSIST)
+    if (phases[spoken_of].phase == PHASE_OF_PERSIST)
         give_cookie(b, m, csn_count);
     buf_free(&uuids);
     say(b);
@@ -393,17 +425,17 @@ void deletes(const char *name)
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-void directory_ask(const uint8_t *uuid)
+void directory_ask(unsigned search, const uint8_t *uuid)
 {
-    asked_names = realloc(asked_names, (n_asked + 1) * sizeof(*asked_names));
-    asked_names[n_asked] = malloc(UUID_BYTES + 1);
-    name_of(uuid, asked_names[n_asked++]);
+    look_ups = realloc(look_ups, (n_asked + 1) * sizeof(*look_ups));
+    look_ups[n_asked].search = search;
+    name_of(uuid, look_ups[n_asked++].name);
 }
 
 bool was_asked(const char *name)
 {
     for (size_t i = 0; i < n_asked; i++)
-        if (strcmp(asked_names[i], name) == 0)
+        if (strcmp(look_ups[i].name, name) == 0)
             return true;
     return false;
 }
@@ -413,21 +445,23 @@ size_t asked(void)
     return n_asked;
 }
 
-static enum lookup_outcome truth(const struct person *p)
+static enum lookup_outcome truth(const struct person *p, unsigned search)
 {
     if (p == NULL || !p->there)
         return LOOKUP_DELETED;
-    return p->matches ? LOOKUP_IN_PLACE : LOOKUP_LEFT;
+    return p->matches && p->search == search ? LOOKUP_IN_PLACE : LOOKUP_LEFT;
 }
 
-static void add_answer(struct sync_batch *b, const char *name, int outcome)
+static void add_answer(struct sync_batch *b, const struct look_up *l, int outcome)
 {
+    const char *name = l->name;
     struct sync_msg *m = sync_batch_add(b, SYNC_LOOKUP);
-    const struct person *p = find(name), unknown = { .there = false };
+    const struct person *p = find(name), unknown = { .there = false, .search = l->search };
     const struct content none = { .n = 0 };
 
     m->token = token;
-    m->outcome = outcome < 0 ? truth(p) : (enum lookup_outcome)outcome;
+    m->search = l->search;
+    m->outcome = outcome < 0 ? truth(p, l->search) : (enum lookup_outcome)outcome;
     m->parent_unreadable = parents_hidden && m->outcome == LOOKUP_DELETED;
     m->text = slice_of(m->outcome == LOOKUP_UNPROVEN ? "busy" : m->parent_unreadable ? "its parent can't be read" : "");
     m->entry = make_entry(&b->arena, p ? p : &unknown, p && m->outcome == LOOKUP_IN_PLACE ? &p->now : &none);
@@ -448,12 +482,10 @@ static void answer_some(size_t n, int outcome, unsigned csn, const char *uri)
     m->n_csns = csn > 0;
     m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
     m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
-    for (size_t i = 0; i < n; i++) {
-        add_answer(b, asked_names[i], outcome);
-        free(asked_names[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        add_answer(b, &look_ups[i], outcome);
     n_asked -= n;
-    memmove(asked_names, asked_names + n, n_asked * sizeof(*asked_names));
+    memmove(look_ups, look_ups + n, n_asked * sizeof(*look_ups));
     sync_batch_add(b, SYNC_PROBE_END)->token = token;
     scene_round(b);
 }
@@ -466,18 +498,21 @@ static void answer_all(int outcome, unsigned csn, const char *uri)
 bool is_listing_due(void)
 {
     mirror_begin(mirror);
-    return reconcile_is_due(mirror);
+    return reconcile_due(mirror) != NULL;
 }
 
 void list_everything(int rc)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+    struct mirror_search *s;
     char text[CSN_TEXT];
 
-    cr_assert(is_listing_due());
+    mirror_begin(mirror);
+    s = reconcile_due(mirror);
+    cr_assert_not_null(s);
     mirror->asked++;
-    reconcile_begin(mirror, ++token);
+    reconcile_begin(mirror, s, ++token);
     csn_text(csn_count, text);
     m->token = token;
     m->uri = slice_of("ldap://one");
@@ -485,7 +520,7 @@ void list_everything(int rc)
     m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
     m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
     for (size_t i = 0; i < n_people; i++) {
-        if (!people[i].there || !people[i].matches || (rc != 0 && i > 2))
+        if (!people[i].there || !people[i].matches || people[i].search != search_index(mirror, s) || (rc != 0 && i > 2))
             continue;
         m = sync_batch_add(b, SYNC_LISTED);
         m->token = token;

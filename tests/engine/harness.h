@@ -39,7 +39,12 @@ const char *many(int i);
 
 /* ---- what it says; effects are those of phase.c ---- */
 
-void session(bool cookie);        /* a search begins, with or without a cookie */
+/* Where there are more searches than that for accounts: what follows is of this one. Entries belong to the search that was spoken
+ * of when they were made; those of groups have a cn, and addresses are made of it. */
+void speak_of(enum search_kind kind);
+
+void session(bool cookie);        /* a session begins, and its search for accounts, with or without a cookie */
+void search_begins(bool cookie);  /* … the search that is spoken of */
 void tell(const char *name);      /* the entry with its content */
 void tell_all(void);
 void tell_older(const char *name);   /* … as it was before its last change */
@@ -90,7 +95,7 @@ void resync(void);
 /* ---- what must be ---- */
 
 /* The lines queued since the last call are these, in this order: "create ann@example.com contactInfo.firstName=Ann (add,
- * refresh)"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
+ * refresh)"; of a group "group.create …"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
 void expect(const char *line, ...) __attribute__((sentinel));
 void expect_nothing(void);
 void expect_any(void);   /* forgets the lines */
@@ -108,7 +113,8 @@ void expect_waits(const char *name, bool waits);   /* for an address */
 void expect_invalid(const char *name, bool invalid);
 void expect_restart(const char *why);     /* the source was told to begin again; NULL: it was not */
 bool was_restarted(void);                 /* it was, since the last time */
-const char *cookie_stored(void);          /* what a source would send now; "" if nothing */
+const char *cookie_stored(void);          /* what a source would send now for accounts; "" if nothing */
+const char *cookie_stored_of(enum search_kind kind);
 
 void uuid_of(const char *name, uint8_t uuid[UUID_BYTES]);
 

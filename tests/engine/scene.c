@@ -45,21 +45,6 @@ static void default_conf(void)
     };
 }
 
-static struct mapping *make_mapping(void)
-{
-    struct mapping_override o[8];
-    struct mapping *m;
-    struct err e;
-
-    for (size_t i = 0; i < conf.n_attributes; i++)
-        o[i] = (struct mapping_override){ conf.attributes[i].attribute, conf.attributes[i].field,
-                                          conf.attributes[i].kind };
-    m = mapping_new(OBJECT_ACCOUNT, conf.account_name_attribute, conf.account_whole_address, conf.domain,
-                    conf.clustered ? conf.host_field : NULL, conf.host, o, conf.n_attributes, &e);
-    cr_assert_not_null(m, "%s", e.text);
-    return m;
-}
-
 static void start(void)
 {
     struct err e;
@@ -72,8 +57,7 @@ static void start(void)
     if (numbers.high < mirror->store->hold_high)
         numbers.high = mirror->store->hold_high;
     mirror->numbers = &numbers;
-    mirror->mapping = make_mapping();
-    mirror->search.kind = OBJECT_ACCOUNT;
+    cr_assert_eq(search_make_all(mirror, &e), 0, "%s", e.text);
     cr_assert_eq(mirror_open(mirror, &e), 0, "%s", e.text);
     cr_assert_null(mirror->t);
 }
@@ -81,7 +65,6 @@ static void start(void)
 static void stop(void)
 {
     mirror_close(mirror);
-    mapping_free(&mirror->mapping);
     store_close(&mirror->store);
     free(mirror);
     mirror = NULL;
@@ -186,6 +169,17 @@ static void note_restart(void)
     mirror->restart_why[0] = '\0';
 }
 
+static void send_look_ups(struct mirror_search *s)
+{
+    if (s->ask.len == 0)
+        return;
+    mirror->asked++;
+    csn_set_copy(&mirror->asked_highest, &s->highest);
+    for (size_t i = 0; i < s->ask.len; i += UUID_BYTES)
+        directory_ask(search_index(mirror, s), (const uint8_t *)s->ask.p + i);
+    buf_reset(&s->ask);
+}
+
 static void commit(void)
 {
     struct err e;
@@ -201,21 +195,19 @@ static void commit(void)
     }
     cr_assert_eq(mirror_commit(mirror, &e), 0, "%s", e.text);
     read_lines();
-    if (mirror->ask.len) {
-        mirror->asked++;
-        csn_set_copy(&mirror->asked_highest, &mirror->search.highest);
-        for (size_t i = 0; i < mirror->ask.len; i += UUID_BYTES)
-            directory_ask((const uint8_t *)mirror->ask.p + i);
-        buf_reset(&mirror->ask);
-    }
+    for (unsigned i = 0; i < mirror->n_searches; i++)
+        send_look_ups(&mirror->searches[i]);
     note_restart();
 }
 
 /* In a refresh the writer has no hurry: it commits when some time has passed. */
 static bool must_commit(bool time_passed)
 {
-    return mirror->restart_why[0] || mirror->search.cookie_dirty ||
-           ((mirror->urgent || mirror->ask.len) && (!mirror->search.refreshing || time_passed));
+    for (unsigned i = 0; i < mirror->n_searches; i++)
+        if (mirror->searches[i].cookie_dirty)
+            return true;
+    return mirror->restart_why[0] ||
+           ((mirror->urgent || search_asking(mirror, 0)) && (!search_any_refreshing(mirror) || time_passed));
 }
 
 static void run_round(struct sync_batch *b, bool time_passed)
@@ -440,14 +432,19 @@ bool was_restarted(void)
     return was;
 }
 
-const char *cookie_stored(void)
+const char *cookie_stored_of(enum search_kind kind)
 {
     static char text[256];
     struct txn *t = look();
     struct slice v = { "", 0 };
 
-    meta_get(t, "cookie", "account", &v);
+    meta_get(t, "cookie", search_kind_key(kind), &v);
     snprintf(text, sizeof(text), "%.*s", SLICE_ARG(v));
     txn_abort(&t);
     return text;
+}
+
+const char *cookie_stored(void)
+{
+    return cookie_stored_of(SEARCH_ACCOUNTS);
 }

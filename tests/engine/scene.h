@@ -9,7 +9,7 @@ void scene_round(struct sync_batch *b);
 
 void directory_forget(void);
 void directory_forget_asked(void);
-void directory_ask(const uint8_t *uuid);   /* a look-up was sent */
+void directory_ask(unsigned search, const uint8_t *uuid);   /* a look-up was sent */
 
 void target_line(struct slice line);       /* a line was committed to the queue */
 void target_forget(void);

@@ -189,17 +189,18 @@ static void delete(json_t *line, const char *text)
     *a = accounts[--n_accounts];
 }
 
+/* Groups are accounts here: the rules of addresses are the same. */
 static void apply(json_t *line, const char *text)
 {
-    const char *action = text_of(line, "action");
+    const char *action = strchr(text_of(line, "action"), '.') + 1;
 
-    if (strcmp(action, "account.create") == 0)
+    if (strcmp(action, "create") == 0)
         create(line, text);
-    else if (strcmp(action, "account.update") == 0)
+    else if (strcmp(action, "update") == 0)
         update(line, text);
-    else if (strcmp(action, "account.rename") == 0)
+    else if (strcmp(action, "rename") == 0)
         rename_account(line, text);
-    else if (strcmp(action, "account.delete") == 0)
+    else if (strcmp(action, "delete") == 0)
         delete(line, text);
     else
         cr_assert_fail("%s", text);
@@ -225,9 +226,10 @@ static char *shorten(json_t *line)
 {
     struct buf b = { 0 };
     json_t *clear = json_object_get(line, "clear");
+    const char *action = text_of(line, "action");
     char *text;
 
-    buf_printf(&b, "%s %s", strchr(text_of(line, "action"), '.') + 1, text_of(line, "address"));
+    buf_printf(&b, "%s %s", strncmp(action, "account.", 8) == 0 ? action + 8 : action, text_of(line, "address"));
     if (*text_of(line, "from"))
         buf_printf(&b, " < %s", text_of(line, "from"));
     put_set(&b, json_object_get(line, "set"));

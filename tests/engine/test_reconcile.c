@@ -79,7 +79,7 @@ Test(reconcile, that_shows_nothing_at_all_makes_a_hold)
 Test(reconcile, under_way_when_a_commit_fails_proves_nothing)
 {
     mirror->asked++;
-    reconcile_begin(mirror, 77);
+    reconcile_begin(mirror, &mirror->searches[0], 77);
     mirror_reset(mirror);
     mirror_begin(mirror);
     reconcile_end(mirror, &(struct sync_msg){ .type = SYNC_PROBE_END, .token = 77 });

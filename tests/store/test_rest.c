@@ -77,9 +77,9 @@ Test(wants, invalid_entries)
 
     begin();
     cr_assert(!invalid_del(txn, uuid_of(1)));
-    invalid_put(txn, uuid_of(1), slice_of("uid=a"), slice_of("no mail"));
-    invalid_put(txn, uuid_of(2), slice_of(""), slice_of("no mail"));
-    invalid_put(txn, uuid_of(1), slice_of("uid=b"), slice_of("bad mail"));
+    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=a"), slice_of("no mail"));
+    invalid_put(txn, uuid_of(2), OBJECT_GROUP, slice_of(""), slice_of("no mail"));
+    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=b"), slice_of("bad mail"));
     commit();
     reopen();
     begin();
