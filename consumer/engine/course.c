@@ -46,6 +46,8 @@ static void finish_load(struct mirror *m)
         rc = load_build(m->store, m->stop, &e);
     mirror_begin(m);
     if (rc == 0)
+        rc = group_bind_all(m, &e);
+    if (rc == 0)
         return;
     log_error(m->subject, "%s", e.text);
     course_give_up(m, "the first load could not be finished");

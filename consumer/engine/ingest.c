@@ -88,6 +88,9 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     drop_taken_aliases(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
     mirror_emit_create(m, wanted, cause, phase);
+    if (wanted->kind == OBJECT_GROUP)
+        group_create(m, wanted, cause, phase);
+    group_object_changed(m, NULL, wanted, CAUSE_RESOLVE, phase, false);
 }
 
 static void emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
@@ -138,6 +141,8 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
         objects_put(m->store, m->t, id, stored, &after);
         m->urgent = true;
     }
+    if (p.moved)
+        group_object_changed(m, stored, &after, CAUSE_RESOLVE, phase, false);
     for (uint32_t i = 0; i < p.n_clear; i++)
         pend_clear(m, &after, p.clear[i], (struct slice){ 0 }, phase);
     for (uint32_t i = 0; i < p.n_lost_aliases; i++)
@@ -170,6 +175,19 @@ static bool is_shown_as_another(struct mirror *m, const struct mirror_search *s,
     return true;
 }
 
+/* The members that a group's entry names, if it is one. */
+static void take_members(struct mirror *m, const struct mirror_search *s, const struct entry *e, enum cause cause,
+                         enum phase_word phase)
+{
+    struct member_list list;
+
+    if (s->mapping->member_attribute == NULL)
+        return;
+    member_read(s->mapping, search_of(m, OBJECT_ACCOUNT)->mapping, e, &m->a, &list);
+    log_notes(m, e, list.notes);
+    group_take(m, e->uuid, &list, cause, phase);
+}
+
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
@@ -199,10 +217,13 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
         return;
     }
     log_notes(m, e, notes);
-    if (id == 0)
+    if (id == 0) {
+        take_members(m, s, e, CAUSE_ADD, phase);   /* told by ingest_new(), after the group itself */
         ingest_new(m, &wanted, CAUSE_ADD, phase);
-    else
+    } else {
         ingest_known(m, id, &told, &wanted, notes, phase);
+        take_members(m, s, e, CAUSE_MODIFY, phase);
+    }
 }
 
 static void give_address(struct mirror *m, struct slice address)
@@ -259,6 +280,14 @@ static bool is_known_otherwise(struct mirror *m, const uint8_t *uuid, enum objec
            (invalid_kind(m->t, uuid, &invalid) && invalid == kind);
 }
 
+/* It waits for nothing any more. */
+static void forget_waiting(struct mirror *m, const uint8_t *uuid, enum object_kind kind)
+{
+    m->urgent = true;
+    if (kind == OBJECT_GROUP && objects_find(m->t, uuid, NULL) == 0)
+        group_forget(m, uuid);
+}
+
 static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, enum cause cause)
 {
     enum object_kind kind = search_objects(s);
@@ -267,7 +296,7 @@ static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t
     if (!mirror_settle_load(m))
         return;
     if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
-        m->urgent = true;
+        forget_waiting(m, uuid, kind);
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
         pend_delete(m, &told, cause, phase_now(s), false, false);
 }
@@ -308,7 +337,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
     else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
-        m->urgent = true;
+        forget_waiting(m, uuid, search_objects(s));
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */

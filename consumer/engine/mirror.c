@@ -30,6 +30,20 @@ static void settle_clock(struct mirror *m)
     }
 }
 
+static int open_groups(struct mirror *m, struct err *e)
+{
+    int rc;
+
+    if (search_of(m, OBJECT_GROUP)->kind == SEARCH_GROUPS && load_dns(m->store, m->stop, e) != 0)
+        return -1;
+    mirror_begin(m);
+    rc = group_bind_all(m, e);
+    if (rc == 0 && m->urgent)
+        return mirror_commit(m, e);
+    txn_abort(&m->t);
+    return rc;
+}
+
 int mirror_open(struct mirror *m, struct err *e)
 {
     bool loading;
@@ -48,9 +62,10 @@ int mirror_open(struct mirror *m, struct err *e)
         return -1;
     if (loading) {
         log_info(m->subject, "finishing a first load that was interrupted");
-        return load_build(m->store, m->stop, e);
+        if (load_build(m->store, m->stop, e) != 0)
+            return -1;
     }
-    return 0;
+    return open_groups(m, e);
 }
 
 void mirror_close(struct mirror *m)
@@ -136,6 +151,8 @@ int mirror_end_load(struct mirror *m, struct err *e)
     else
         load_free(&m->load);
     mirror_begin(m);
+    if (rc == 0)
+        rc = group_bind_all(m, e);
     m->urgent = true;   /* so that the writer commits once more, and with that wakes the sinks for what was committed here */
     return rc;
 }

@@ -5,6 +5,7 @@
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
  *             reconcile.c … and from time to time all of it is compared
+ *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
  *             sibling.c   … before a clear: has another entry lost the field too?
@@ -20,6 +21,7 @@
 #include "connector.h"
 #include "load.h"
 #include "mapping.h"
+#include "member.h"
 #include "pending.h"
 #include "plan.h"
 #include "queue.h"
@@ -60,7 +62,7 @@ struct mirror {
     struct load *load;         /* a first load is under way */
 
     bool judge;                /* something began to wait: the guard must look */
-    struct buf judged;         /* … of which kinds and fields: u8 kind, u16 field */
+    struct buf judged;         /* … at these: struct guarded */
     uint32_t asked;            /* requests to the probe that were sent and not yet ended */
     unsigned asked_search;     /* … for which search the last one was */
     struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
@@ -122,6 +124,26 @@ bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
 
+/* group.c: members of groups */
+
+/* The entry of a group names these, whether the group is mirrored or waits for its address. */
+void group_take(struct mirror *m, const uint8_t *group, const struct member_list *list, enum cause cause,
+                enum phase_word phase);
+/* A group was created at the sinks: its members follow. */
+void group_create(struct mirror *m, const struct object *group, enum cause cause, enum phase_word phase);
+/* It is no more, in the state or in the line for an address. */
+void group_forget(struct mirror *m, const uint8_t *group);
+/* After objects_put(): an object is new (before NULL), stands at another DN, has another address, or is no more (after NULL). The
+ * groups that name it follow. released: it was a deletion or rename that was released, after which removals do not wait. */
+void group_object_changed(struct mirror *m, const struct object *before, const struct object *after, enum cause cause,
+                          enum phase_word phase, bool released);
+/* A pending row is gone: removals of members that went with it are due again. */
+void group_untie(struct mirror *m, const struct pending *gone);
+/* After a first load, or the start that finishes one: what references give is found out. Commits between groups. */
+int group_bind_all(struct mirror *m, struct err *e);
+/* All removals from this row's group that may go now, as one action. */
+void group_depart(struct mirror *m, const struct pending *first);
+
 /* course.c: the course of a session */
 
 /* A search of a session begins; the first one's message begins the session. */
@@ -163,6 +185,10 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg);
 void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect);
 void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase);
+void pend_member(struct mirror *m, const struct object *group, struct slice address, enum cause cause,
+                 enum phase_word phase);
+/* A row that waited for something else than the clock. */
+void pend_due_again(struct mirror *m, struct pending *p);
 /* keeps_old: the old address is wanted as an alias, which it can be once it is the address no more. */
 void pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
                  enum phase_word phase);
@@ -178,9 +204,9 @@ void pend_ask(struct mirror *m, struct pending *p);
 int64_t pend_settle_ms(const struct mirror *m);
 /* Puts a row into the open hold of its kind, or into a new one. */
 void pend_hold(struct mirror *m, struct pending *p, const char *why);
-uint32_t pend_open_hold(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
-/* … and all rows of a kind (and field) that wait. */
-void pend_hold_all(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
+uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why);
+/* … and all such rows that wait. */
+void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why);
 /* The guard looks at the row's kind in this round. */
 void pend_judge_later(struct mirror *m, const struct pending *p);
 void pend_put(struct mirror *m, const struct pending *p);
@@ -209,7 +235,7 @@ void depart_rename(struct mirror *m, struct pending *p);
 /* A rename that was blocked may go now. */
 void depart_unblock(struct mirror *m, const uint8_t *uuid);
 /* Whether the row can't go now although it is due. */
-bool depart_must_stay(const struct mirror *m, const struct pending *p);
+bool depart_must_stay(struct mirror *m, const struct pending *p);
 
 /* operator.c */
 

@@ -155,11 +155,11 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
 
 /* ---- the guard ---------------------------------------------------------------------------------------------- */
 
-static int64_t mirrored(const struct mirror *m, enum guard_kind kind, field_id field)
+static int64_t mirrored(const struct mirror *m, const struct guarded *of)
 {
-    switch (kind) {
+    switch (of->kind) {
     case GUARD_CLEAR:
-        return field < STORE_FIELDS ? m->store->with_field[field] : 0;
+        return of->field < STORE_FIELDS ? m->store->with_field[of->field] : 0;
     case GUARD_GROUP_DELETE:
     case GUARD_MEMBERS:
         return m->store->objects[OBJECT_GROUP];
@@ -171,42 +171,41 @@ static int64_t mirrored(const struct mirror *m, enum guard_kind kind, field_id f
     return m->store->objects[OBJECT_ACCOUNT];
 }
 
-static void judge_one(struct mirror *m, enum guard_kind kind, field_id field)
+static void judge_one(struct mirror *m, const struct guarded *of)
 {
     const struct config_guard *g = &m->conf->guard;
     struct guard_limits limits = { g->max_deletes, g->max_delete_percent, g->max_clears, g->max_clear_percent,
                                    g->max_members_removed };
-    struct guard_count count = { window_count(m->store, kind, field), mirrored(m, kind, field) };
+    struct guard_count count = { window_count(m->store, of), mirrored(m, of) };
     char why[GUARD_WHY];
     struct hold h;
 
-    if (!guard_holds(kind, &limits, &count, why))
+    if (!guard_holds(of->kind, &limits, &count, why))
         return;
     /* What comes joins an open hold by itself, but some may have waited before it was opened for another reason. */
-    if (!hold_find_open(m->t, kind, field, &h, &m->a))
-        pend_open_hold(m, kind, field, why);
-    pend_hold_all(m, kind, field, why);
+    if (!hold_find_open(m->t, of, &h, &m->a))
+        pend_open_hold(m, of, why);
+    pend_hold_all(m, of, why);
 }
 
 static void judge(struct mirror *m)
 {
-    struct reader r = reader_of(buf_slice(&m->judged));
+    size_t n = m->judged.len / sizeof(struct guarded);
 
     if (m->now_ms - m->expired_ms >= 1000 || m->now_ms < m->expired_ms) {
         if (window_expire(m->store, m->t, m->now_ms - m->conf->guard.window * 1000) > 0)
             m->urgent = true;
         m->expired_ms = m->now_ms;
     }
-    while (r.left) {
-        enum guard_kind kind = (enum guard_kind)read_u8(&r);
-        field_id field = read_u16(&r);
-        struct slice rest = slice_make(r.p, r.left);
+    for (size_t i = 0; i < n; i++) {
+        struct guarded of, next;
 
+        memcpy(&of, m->judged.p + i * sizeof(of), sizeof(of));
         /* Bulk changes name the same kind many times in a row: once is enough. */
-        while (rest.len >= 3 && memcmp(rest.p, r.p - 3, 3) == 0)
-            rest = slice_make(rest.p + 3, rest.len - 3);
-        r = reader_of(rest);
-        judge_one(m, kind, field);
+        if (i + 1 < n)
+            memcpy(&next, m->judged.p + (i + 1) * sizeof(next), sizeof(next));
+        if (i + 1 == n || !guarded_same(&of, &next))
+            judge_one(m, &of);
     }
     buf_reset(&m->judged);
     m->judge = false;
@@ -262,6 +261,10 @@ static void run_due(struct mirror *m, struct pending *p)
         break;
     case PENDING_RENAME:
         depart_rename(m, p);
+        break;
+    case PENDING_MEMBER:
+        if (pending_get(m->t, p->uuid, p->what, p->field, p->alias, p, &m->a) && p->due_ms != 0)
+            group_depart(m, p);   /* with others of its group, if those did not take it along */
         break;
     }
 }

@@ -51,6 +51,8 @@ static struct mapping *make_mapping(const struct config_connector *conf, enum ob
     m = mapping_new(kind, accounts ? conf->account_name_attribute : conf->group_name_attribute,
                     accounts ? conf->account_whole_address : conf->group_whole_address, conf->domain,
                     accounts && conf->clustered ? conf->host_field : NULL, conf->host, o, conf->n_attributes, e);
+    if (m && !accounts)
+        mapping_set_members(m, conf->group_member_attribute, conf->group_address_attribute);
     free(o);
     return m;
 }

@@ -74,6 +74,7 @@ struct load *load_begin(struct store *s, struct txn *t)
     if (s->next_oid != 1 || txn_count(t, TABLE_OBJECT) != 0 || txn_count(t, TABLE_WANT) != 0)
         return NULL;
     meta_put(t, "loading", NULL, slice_of("1"));
+    meta_put(t, "unbound", NULL, slice_of("1"));
     STEP_POINT(load_begin);
     return mem_alloc(sizeof(struct load));
 }

@@ -83,7 +83,7 @@ static bool stands_at(const struct object *o, struct slice ref)
 object_id objects_by_dn(struct txn *t, struct slice ref, struct object *o, struct arena *a)
 {
     uint8_t prefix[16];
-    struct slice key, ignored, stamp = { "", 0 };
+    struct slice key, ignored, bytes, stamp = { "", 0 };
     object_id found = 0;
     struct arena scratch = { 0 };
     struct object candidate;
@@ -95,7 +95,7 @@ object_id objects_by_dn(struct txn *t, struct slice ref, struct object *o, struc
            slice_has_prefix(key, slice_make(prefix, 8))) {
         object_id id = objects_id_of(slice_make(key.p + 8, 8));
 
-        if (!objects_read(t, id, &candidate, &scratch) || !stands_at(&candidate, ref) ||
+        if (!read_object(t, id, &bytes) || object_decode(bytes, &candidate, &scratch) != 0 || !stands_at(&candidate, ref) ||
             (found && stamp_older(candidate.stamp, stamp)))
             continue;
         found = id;

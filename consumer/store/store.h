@@ -14,6 +14,7 @@
  *   older/KIND        after `resync`: older content counts until a full refresh is through
  *   dn                TABLE_DN is kept (objects.h)
  *   reconciled/KIND   wall clock of the last comparison of all entries, u64 ms
+ *   unbound           members of groups came before the indexes were there: what they give is not known (engine/group.c)
  *   loading           a first load is under way: the indexes of TABLE_OBJECT are not there (load.h) */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -154,6 +154,16 @@ static void put(const char *name, va_list ap)
     add_attr(&p->now, "entryCSN", text);
 }
 
+const char *member_dn(const char *name)
+{
+    static char texts[8][96];
+    static unsigned at;
+    char *text = texts[at++ % 8];
+
+    snprintf(text, sizeof(texts[0]), "uid=%s,ou=people,dc=example,dc=com", name);
+    return text;
+}
+
 void dir_put(const char *name, ...)
 {
     va_list ap;
@@ -193,6 +203,22 @@ void dir_put_many(int n)
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
 
+/* "10 20": member is u010 to u019. */
+static void add_range(struct arena *a, struct entry *e, const char *range)
+{
+    struct entry_attr *attr = &e->attrs[e->n_attrs++];
+    int from = 0, to = 0;
+
+    cr_assert_eq(sscanf(range, "%d %d", &from, &to), 2, "%s", range);
+    attr->name = slice_of("member");
+    attr->values = arena_alloc(a, (size_t)(to - from) * sizeof(*attr->values));
+    for (int i = from; i < to; i++) {
+        const char *dn = member_dn(many(i));
+
+        attr->values[attr->n_values++] = arena_copy(a, dn, strlen(dn));
+    }
+}
+
 static struct entry *make_entry(struct arena *a, const struct person *p, const struct content *c)
 {
     struct entry *e = arena_alloc(a, sizeof(*e));
@@ -206,6 +232,14 @@ static struct entry *make_entry(struct arena *a, const struct person *p, const s
     for (size_t i = 0; i < c->n; i++) {
         struct entry_attr *attr = (struct entry_attr *)(uintptr_t)entry_attr(e, c->names[i]);
 
+        if (strcmp(c->names[i], "dn") == 0) {
+            e->dn = arena_copy(a, c->values[i], strlen(c->values[i]));
+            continue;
+        }
+        if (strcmp(c->names[i], "members") == 0) {
+            add_range(a, e, c->values[i]);
+            continue;
+        }
         if (attr == NULL) {
             attr = &e->attrs[e->n_attrs++];
             attr->name = arena_copy(a, c->names[i], strlen(c->names[i]));

@@ -40,7 +40,8 @@ const char *many(int i);
 /* ---- what it says; effects are those of phase.c ---- */
 
 /* Where there are more searches than that for accounts: what follows is of this one. Entries belong to the search that was spoken
- * of when they were made; those of groups have a cn, and addresses are made of it. */
+ * of when they were made; those of groups have a cn, and addresses are made of it. "dn" as attribute is the DN: members are named
+ * by member_dn(), which is the usual one; "members", "10 20" is member for u010 to u019. */
 void speak_of(enum search_kind kind);
 
 void session(bool cookie);        /* a session begins, and its search for accounts, with or without a cookie */
@@ -49,6 +50,7 @@ void tell(const char *name);      /* the entry with its content */
 void tell_all(void);
 void tell_older(const char *name);   /* … as it was before its last change */
 void tell_present(const char *name);
+const char *member_dn(const char *name);   /* valid until the next few calls */
 void tell_gone(const char *name);
 void tell_set(bool gone, const char *const *names);   /* a syncIdSet; NULL ends the names */
 void tell_broken(const char *name);   /* a message that does not decode but whose UUID does */
@@ -95,7 +97,8 @@ void resync(void);
 /* ---- what must be ---- */
 
 /* The lines queued since the last call are these, in this order: "create ann@example.com contactInfo.firstName=Ann (add,
- * refresh)"; of a group "group.create …"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
+ * refresh)"; of a group "group.create …", its members "group.members sales@example.com +ann@example.com -bob@example.com (…)", of many of
+ * them three and "+97 more"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
 void expect(const char *line, ...) __attribute__((sentinel));
 void expect_nothing(void);
 void expect_any(void);   /* forgets the lines */
