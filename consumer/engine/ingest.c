@@ -311,6 +311,13 @@ void ingest_settle_wants(struct mirror *m)
     while (want_next(m->t, &next, &wanted, &m->a)) {
         object_id id = objects_get(m->t, wanted.uuid, &told, &m->a);
 
+        if (id != 0 && told.kind != wanted.kind) {
+            log_warning(m->subject, "%.*s is a group and an account; it is mirrored as %s, and stays that",
+                        SLICE_ARG(told.dn), object_kind_name(told.kind));
+            want_del(m->t, wanted.uuid);
+            arena_reset(&m->a);
+            continue;
+        }
         if (id == 0 && objects_owner(m->t, wanted.address, NULL, NULL) == 0)
             ingest_new(m, &wanted, CAUSE_ADD, PHASE_REFRESH);
         else if (id != 0 && !pending_get(m->t, wanted.uuid, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a))

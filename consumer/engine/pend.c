@@ -2,6 +2,8 @@
  * back. release.c tells the life of a row. */
 #include "mirror.h"
 
+#include <stdio.h>
+
 #include "log.h"
 
 /* A look-up that was not answered after so long is asked again; lists of large directories take minutes. */
@@ -59,7 +61,14 @@ void pend_judge_later(struct mirror *m, const struct pending *p)
 uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why)
 {
     uint32_t number = ++m->numbers->high;
+    char of_group[2 * GUARD_WHY];
+    struct object group;
 
+    if (of->kind == GUARD_MEMBERS && objects_get(m->t, of->group, &group, &m->a) != 0) {
+        snprintf(of_group, sizeof(of_group), "%.*s: %s", (int)(group.address.len < 100 ? group.address.len : 100),
+                 group.address.p, why);
+        why = of_group;
+    }
     log_error(m->subject, "hold %u: %s%s%s: %s; see `axsync holds %u`", number, guard_kind_name(of->kind),
               of->field ? " of " : "", of->field ? field_name(of->field) : "", why, number);
     return hold_open(m->store, m->t, of, why, number);

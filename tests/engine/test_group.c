@@ -369,6 +369,17 @@ Test(group, one_that_waited_and_is_gone_leaves_nothing)
 
 /* ---- many --------------------------------------------------------------------------------------------------- */
 
+static void expect_why(uint32_t id, const char *begin)
+{
+    struct arena a = { 0 };
+    struct hold h;
+
+    mirror_begin(mirror);
+    cr_assert(hold_get(mirror->t, id, &h, &a) && slice_has_prefix(h.why, slice_of(begin)), "%.*s", SLICE_ARG(h.why));
+    txn_abort(&mirror->t);
+    arena_free(&a);
+}
+
 static void many_in_sales(int n)
 {
     char range[32];
@@ -401,6 +412,7 @@ Test(group, many_removed_from_one_group_are_held)
     changes("sales", "members", "0 100", NULL);
     pass_s(5);
     expect_hold(1, 600, false);
+    expect_why(1, "sales@example.com: 600 members");
     changes("staff", "members", "0 9", NULL);
     pass_s(1);
     expect("group.members staff@example.com -u009@example.com (modify, persist)", NULL);
@@ -441,6 +453,22 @@ Test(group, deletions_of_members_are_no_removals_for_the_guard)
     expect_holds(0);
     cr_assert_eq(mirror->store->objects[OBJECT_ACCOUNT], 10);
     expect_any();
+}
+
+/* A load takes the first of the two that comes. */
+Test(group, an_entry_that_is_both_is_one_of_them)
+{
+    account("ann");
+    both_begin(false);
+    speak_of(SEARCH_ACCOUNTS);
+    tell_all();
+    speak_of(SEARCH_GROUPS);
+    tell("ann");
+    done_present();
+    speak_of(SEARCH_ACCOUNTS);
+    done_present();
+    expect("create ann@example.com (add, refresh)", NULL);
+    expect_waits("ann", false);
 }
 
 /* ---- all of them -------------------------------------------------------------------------------------------- */
