@@ -58,6 +58,16 @@ object_id objects_get(struct txn *t, const uint8_t *uuid, struct object *o, stru
     return object_decode(bytes, o, a) == 0 ? id : 0;
 }
 
+bool objects_read(struct txn *t, object_id id, struct object *o, struct arena *a)
+{
+    struct slice bytes;
+
+    if (!read_object(t, id, &bytes))
+        return false;
+    bytes = arena_copy(a, bytes.p, bytes.len);
+    return object_decode(bytes, o, a) == 0;
+}
+
 static bool owns(const struct object *o, struct slice address, bool *is_alias)
 {
     if (o->state == OBJECT_GONE)

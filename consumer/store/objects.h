@@ -17,6 +17,9 @@ object_id objects_find(struct txn *t, const uint8_t *uuid, struct slice *bytes);
 /* As objects_find(), decoded; slices of *o are copies in *a. */
 object_id objects_get(struct txn *t, const uint8_t *uuid, struct object *o, struct arena *a);
 
+/* As objects_get(), by its number. */
+bool objects_read(struct txn *t, object_id id, struct object *o, struct arena *a);
+
 /* The mirrored or orphaned object that has this address, or has it as an alias (then *is_alias); 0: it is free.
  * Objects that are gone own nothing. uuid (may be NULL) gets the owner's. */
 object_id objects_owner(struct txn *t, struct slice address, uint8_t *uuid, bool *is_alias);
