@@ -58,6 +58,8 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
     finish_load(m);
+    if (!m->deaf)
+        subtree_begin_session(m);
 }
 
 void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
@@ -72,6 +74,11 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     s->received = 0;
     s->refresh_began_ms = clock_mono_ms();
     m->insync_ms = 0;
+    s->knew = txn_count(m->t, TABLE_CONTAINER) > 0;
+    if (!search_shows_objects(s)) {
+        census_begin(&s->census);
+        return;
+    }
     if (!msg->had_cookie && m->load == NULL)
         m->load = load_begin(m->store, m->t);
     if (m->load) {
@@ -86,7 +93,7 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
  * session fills in the rest. False: that failed. */
 static bool settle_load(struct mirror *m)
 {
-    return search_any_refreshing(m) || mirror_settle_load(m);
+    return search_objects_refreshing(m) || mirror_settle_load(m);
 }
 
 void course_end(struct mirror *m, struct mirror_search *s)
@@ -130,7 +137,7 @@ static void found_unknown(void *ctx, const uint8_t *uuid)
     buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
 }
 
-void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+static void sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     struct found f = { 0 };
     bool suspect = course_is_suspicious(m, s) || census->n == 0;
@@ -150,6 +157,14 @@ void course_sweep(struct mirror *m, struct mirror_search *s, struct census *cens
     buf_free(&f.absent);
     buf_free(&f.unknown);
     m->urgent = true;
+}
+
+void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+{
+    if (search_shows_objects(s))
+        sweep_objects(m, s, census, phase);
+    else
+        subtree_census(m, s, census);
 }
 
 /* A full refresh is through: suspicion has had its sweep. */
@@ -187,7 +202,7 @@ static bool is_behind(struct mirror *m, struct mirror_search *s, const struct sy
 /* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
 static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    if (s->census.open)
+    if (s->census.open && search_shows_objects(s))
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind)
         course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */

@@ -4,6 +4,7 @@
  *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
+ *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -18,6 +19,7 @@
 #include "census.h"
 #include "config.h"
 #include "connector.h"
+#include "fetch.h"
 #include "load.h"
 #include "mapping.h"
 #include "pending.h"
@@ -25,6 +27,7 @@
 #include "queue.h"
 #include "search.h"
 #include "sibling.h"
+#include "subtree.h"
 #include "sync_msg.h"
 #include "wants.h"
 
@@ -47,6 +50,8 @@ struct mirror {
     struct search_spec specs[SEARCH_KINDS];   /* one a search, for the source */
     unsigned n_searches;
     struct reconcile reconcile;
+    struct fetch fetch;
+    bool sweep;                /* a container went, and what lies under it was not looked up yet */
 
     uint32_t session;          /* the one under way, or the last one */
     char *uri;                 /* who answers in it */
@@ -114,6 +119,9 @@ bool mirror_has_alias(const struct object *o, struct slice alias);
 void ingest_message(struct mirror *m, const struct sync_msg *msg);
 /* The content of an entry that is in its place in a search. */
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase);
+/* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
+ * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
+void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have

@@ -24,17 +24,21 @@ struct mirror;
 enum search_kind {
     SEARCH_ACCOUNTS,
     SEARCH_GROUPS,
+    SEARCH_CONTAINERS,         /* at and above which those lie: under what their bases share */
+    SEARCH_MORE_CONTAINERS,    /* where they share nothing: those of groups */
     SEARCH_KINDS
 };
-const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups" */
-const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group" */
+const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups", "containers" */
+const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group", "container", "container2" */
 
 struct mirror_search {
     enum search_kind kind;
-    struct mapping *mapping;
+    struct mapping *mapping;   /* NULL: of containers */
+    struct buf base;           /* the canonical form of the spec's */
     bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
     bool complete;             /* the refresh of this session came to its end */
     bool had_cookie;
+    bool knew;                 /* containers: some were known when it began */
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     struct cookie cookie;
     struct csn_set highest;
@@ -48,11 +52,21 @@ struct mirror_search {
     int64_t reconciled_ms;     /* wall clock of the last comparison of all entries; 0: not read yet */
 };
 
-/* What is mirrored of the entries of a search. */
+static inline bool search_shows_objects(const struct mirror_search *s)
+{
+    return s->mapping != NULL;
+}
+
+/* What is mirrored of the entries of a search that shows objects. */
 static inline enum object_kind search_objects(const struct mirror_search *s)
 {
     return s->kind == SEARCH_GROUPS ? OBJECT_GROUP : OBJECT_ACCOUNT;
 }
+
+/* The base of a search as the configuration has it, malloc'ed; NULL: there is no such search. Containers are searched under the
+ * deepest DN that the bases of accounts and groups share. One that is a top-level domain alone ("dc=com") counts as none: nobody's
+ * server has it as a naming context. */
+char *search_base(const struct config_connector *conf, enum search_kind kind);
 
 /* Fills m->searches and m->specs from m->conf. 0, or -1 and *e: a mapping that can't be. */
 int search_make_all(struct mirror *m, struct err *e);
@@ -67,6 +81,7 @@ struct mirror_search *search_of(struct mirror *m, enum object_kind kind);
 const struct search_spec *search_spec(const struct mirror *m, const struct mirror_search *s);
 
 bool search_any_refreshing(const struct mirror *m);
+bool search_objects_refreshing(const struct mirror *m);
 /* In sync: the refresh of each came to its end. */
 bool search_all_complete(const struct mirror *m);
 
