@@ -55,6 +55,8 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
 {
     m->deaf = false;
     m->session = msg->session;
+    csn_set_free(&m->heard[0]);
+    csn_set_free(&m->heard[1]);
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
     finish_load(m);
@@ -109,18 +111,32 @@ void course_lost(struct mirror *m)
     settle_load(m);
 }
 
-void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie)
+/* What is no deletion is told to every search, by the entry or by a new cookie. */
+static void note_heard(struct mirror *m, const struct mirror_search *s, const struct sync_msg *msg)
+{
+    struct cookie c = { 0 };
+    bool malformed;
+
+    if (!s->complete || !(msg->effect & EFFECT_CONTENT || msg->type == SYNC_NEWCOOKIE))
+        return;
+    cookie_take(&c, msg->cookie, &malformed);
+    csn_set_merge(&m->heard[search_side(m, s)], &c.csns);
+    cookie_free(&c);
+}
+
+void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     bool malformed = false;
 
-    if (cookie_take(&s->cookie, cookie, &malformed))
+    if (cookie_take(&s->cookie, msg->cookie, &malformed))
         s->cookie_dirty = true;
     if (malformed)
-        log_warning(m->subject, "the provider sent a malformed cookie, which is ignored: %.*s", SLICE_ARG(cookie));
+        log_warning(m->subject, "the provider sent a malformed cookie, which is ignored: %.*s", SLICE_ARG(msg->cookie));
+    note_heard(m, s, msg);
     if (csn_set_merge(&s->highest, &s->cookie.csns))
         s->cookie_dirty = true;
-    m->ahead_since_ms = 0;
-    m->reissue_after_ms = 0;
+    m->ahead = (struct silence){ 0 };
+    s->silence.since_ms = 0;   /* its distance stays: where the bases lie in two naming contexts after all, that alarm is a false one */
 }
 
 struct found {
@@ -253,42 +269,56 @@ void course_restart_empty(struct mirror *m, struct mirror_search *s, const struc
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-/* Whether contextCSN is ahead of all that the searches brought. They are taken together, since a server may tell one of them of
- * a change that concerns it and say nothing to the others: slapd does so of deletions. */
+/* Whether contextCSN is ahead of all that the searches brought. They are taken together: slapd tells of a deletion the search that
+ * showed the entry, and says nothing to the others. */
 static bool is_ahead(const struct mirror *m, const struct csn_set *context)
 {
-    struct csn_set heard = { 0 };
+    struct csn_set all = { 0 };
     bool ahead;
     uint16_t sid;
 
     for (unsigned i = 0; i < m->n_searches; i++)
-        csn_set_merge(&heard, &m->searches[i].cookie.csns);
-    ahead = csn_set_behind(&heard, context, &sid);
-    csn_set_free(&heard);
+        csn_set_merge(&all, &m->searches[i].cookie.csns);
+    ahead = csn_set_behind(&all, context, &sid);
+    csn_set_free(&all);
     return ahead;
 }
 
-/* contextCSN as the watchdog read it: ahead of us without a message? */
+/* Whether it is time to issue the searches again. */
+static bool is_overdue(const struct mirror *m, struct silence *s, bool silent)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!silent || s->since_ms == 0) {
+        s->since_ms = silent ? now : 0;
+        return false;
+    }
+    if (s->reissue_after_ms == 0)
+        s->reissue_after_ms = 2 * (int64_t)m->conf->watchdog_interval * 1000;
+    if (now - s->since_ms < s->reissue_after_ms)
+        return false;
+    s->reissue_after_ms = s->reissue_after_ms > REISSUE_MAX_MS / 2 ? REISSUE_MAX_MS : s->reissue_after_ms * 2;
+    s->since_ms = now;
+    return true;
+}
+
+/* contextCSN as the watchdog read it: ahead of us without a message? And has one search died while the others live? What came of
+ * no deletion came to all. */
 static void watch(struct mirror *m, const struct csn_set *context)
 {
-    int64_t now = clock_mono_ms(), interval = (int64_t)m->conf->watchdog_interval * 1000;
+    bool complete = search_all_complete(m);
+    uint16_t sid;
 
-    if (!search_all_complete(m) || !is_ahead(m, context)) {
-        m->ahead_since_ms = 0;
-        return;
+    if (is_overdue(m, &m->ahead, complete && is_ahead(m, context)))
+        snprintf(m->restart_why, sizeof(m->restart_why),
+                 "the server's contextCSN moved and no message came: the search is issued again");
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        struct mirror_search *s = &m->searches[i];
+
+        if (is_overdue(m, &s->silence, complete && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
+            snprintf(m->restart_why, sizeof(m->restart_why),
+                     "the search for %s was told nothing of what the others were: it is issued again", search_kind_word(s->kind));
     }
-    if (m->ahead_since_ms == 0) {
-        m->ahead_since_ms = now;
-        return;
-    }
-    if (m->reissue_after_ms == 0)
-        m->reissue_after_ms = 2 * interval;
-    if (now - m->ahead_since_ms < m->reissue_after_ms)
-        return;
-    m->reissue_after_ms = m->reissue_after_ms > REISSUE_MAX_MS / 2 ? REISSUE_MAX_MS : m->reissue_after_ms * 2;
-    m->ahead_since_ms = now;
-    snprintf(m->restart_why, sizeof(m->restart_why),
-             "the server's contextCSN moved and no message came: the search is issued again");
 }
 
 void course_take_context(struct mirror *m, const struct sync_msg *msg)

@@ -480,7 +480,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
     if (msg->effect & EFFECT_COMPLETE && !m->deaf)
         course_complete(m, s, msg);
     if (msg->effect & EFFECT_COOKIE && msg->has_cookie && !m->deaf)
-        course_take_cookie(m, s, msg->cookie);
+        course_take_cookie(m, s, msg);
     if (msg->effect & EFFECT_RESTART)
         course_restart_empty(m, s, msg);
     if (msg->effect & EFFECT_END)

@@ -63,6 +63,8 @@ void mirror_close(struct mirror *m)
     search_free_all(m);
     fetch_free(m);
     csn_set_free(&m->asked_highest);
+    csn_set_free(&m->heard[0]);
+    csn_set_free(&m->heard[1]);
     free(m->uri);
     sibling_free(m);
     buf_free(&m->scratch);

@@ -54,6 +54,7 @@ struct mirror {
     bool sweep;                /* a container went, and what lies under it was not looked up yet */
 
     uint32_t session;          /* the one under way, or the last one */
+    struct csn_set heard[2];   /* CSNs that came in it with what all searches of a side are told of: search_side() */
     char *uri;                 /* who answers in it */
     bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
@@ -76,8 +77,7 @@ struct mirror {
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
 
-    int64_t ahead_since_ms;    /* monotonic: contextCSN is ahead of our cookie; 0: it is not */
-    int64_t reissue_after_ms;  /* distance of the next re-issue; doubles */
+    struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
@@ -140,7 +140,7 @@ void course_end(struct mirror *m, struct mirror_search *s);
 void course_lost(struct mirror *m);
 /* The refresh of a search came to its end: what it did not show is looked up. */
 void course_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
-void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie);
+void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* e-syncRefreshRequired */
 void course_restart_empty(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* Something that this session said is lost: the next one, from the stored cookies, says it again. */

@@ -175,6 +175,13 @@ struct mirror_search *search_of(struct mirror *m, enum object_kind kind)
     return &m->searches[0];
 }
 
+unsigned search_side(const struct mirror *m, const struct mirror_search *s)
+{
+    bool apart = m->searches[m->n_searches - 1].kind == SEARCH_MORE_CONTAINERS;
+
+    return apart && (s->kind == SEARCH_GROUPS || s->kind == SEARCH_MORE_CONTAINERS);
+}
+
 /* ---- how they stand ----------------------------------------------------------------------------------------- */
 
 bool search_any_refreshing(const struct mirror *m)

@@ -31,6 +31,12 @@ enum search_kind {
 const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups", "containers" */
 const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group", "container", "container2" */
 
+/* Something should have come, and did not. */
+struct silence {
+    int64_t since_ms;          /* monotonic; 0: nothing is missing */
+    int64_t reissue_after_ms;  /* so long until the search is issued again; doubles each time. 0: the first one is to come */
+};
+
 struct mirror_search {
     enum search_kind kind;
     struct mapping *mapping;   /* NULL: of containers */
@@ -49,6 +55,7 @@ struct mirror_search {
     int64_t received;
     int64_t refresh_began_ms;  /* monotonic */
     int64_t refresh_ended_ms;
+    struct silence silence;    /* the others were told of something that it was not */
     int64_t reconciled_ms;     /* wall clock of the last comparison of all entries; 0: not read yet */
 };
 
@@ -79,6 +86,9 @@ unsigned search_index(const struct mirror *m, const struct mirror_search *s);
 struct mirror_search *search_of(struct mirror *m, enum object_kind kind);
 /* The spec of the same index. */
 const struct search_spec *search_spec(const struct mirror *m, const struct mirror_search *s);
+
+/* 0 or 1: searches of one side lie in one naming context, as far as the configuration tells. */
+unsigned search_side(const struct mirror *m, const struct mirror_search *s);
 
 bool search_any_refreshing(const struct mirror *m);
 bool search_objects_refreshing(const struct mirror *m);

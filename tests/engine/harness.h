@@ -94,6 +94,8 @@ bool is_subtree_due(void);   /* that of a container which came is to be read */
 /* It is read, by as many requests as it takes; not 0: each ends with that. Returns how many entries came. */
 size_t read_subtree(int rc);
 
+void watchdog(void);   /* it reads contextCSN */
+
 /* ---- time ---- */
 
 void pass_s(int64_t seconds);
