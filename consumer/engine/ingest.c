@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "dn.h"
 #include "log.h"
 
 static enum phase_word phase_now(const struct mirror_search *s)
@@ -288,17 +289,55 @@ static void forget_waiting(struct mirror *m, const uint8_t *uuid, enum object_ki
         group_forget(m, uuid);
 }
 
-static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, enum cause cause)
+static bool same_dn(struct slice a, struct slice b)
+{
+    struct buf one = { 0 }, other = { 0 };
+    bool same = slice_eq(a, b) ||
+                (dn_normalise(a, &one) && dn_normalise(b, &other) && slice_eq(buf_slice(&one), buf_slice(&other)));
+
+    buf_free(&one);
+    buf_free(&other);
+    return same;
+}
+
+/* A deletion told with another DN than the stored one: it was moved before it went out of sight. The stored one is as it should
+ * be while containers are in sync. */
+static bool is_told_elsewhere(const struct mirror *m, struct slice dn, const struct object *told)
+{
+    if (dn.len == 0 || same_dn(dn, told->dn))
+        return false;
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (!search_shows_objects(&m->searches[i]))
+            return m->searches[i].complete;
+    return false;
+}
+
+/* dn: told with it; empty: none. */
+static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, struct slice dn)
 {
     enum object_kind kind = search_objects(s);
     struct object told;
 
+    fetch_gone(m, uuid);
     if (!mirror_settle_load(m))
         return;
     if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         forget_waiting(m, uuid, kind);
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
-        pend_delete(m, &told, cause, phase_now(s), false, false);
+        pend_delete(m, &told, is_told_elsewhere(m, dn, &told) ? CAUSE_LEAVE : CAUSE_DELETE, phase_now(s), false, false);
+}
+
+void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase)
+{
+    struct mirror_search *s = search_of(m, stored->kind);
+    struct object after = *stored;
+
+    after.dn = dn;
+    objects_put(m->store, m->t, id, stored, &after);
+    group_object_changed(m, stored, &after, CAUSE_RESOLVE, phase, false);
+    m->urgent = true;
+    if (subtree_in_place(m, s, stored->dn) && !subtree_in_place(m, s, dn))
+        pend_delete(m, &after, CAUSE_ABSENT, phase, false, course_is_suspicious(m, s));
 }
 
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
@@ -349,6 +388,22 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */
 
+static void take_content(struct mirror *m, struct mirror_search *s, const struct entry *e)
+{
+    if (search_shows_objects(s))
+        ingest_entry(m, s, e, phase_now(s));
+    else
+        subtree_take(m, s, e, phase_now(s), false);
+}
+
+static void take_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, struct slice dn)
+{
+    if (search_shows_objects(s))
+        ingest_gone(m, s, uuid, dn);
+    else
+        subtree_gone(m, s, uuid);
+}
+
 static void take_uuids(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     for (uint32_t i = 0; i < msg->n_uuids; i++) {
@@ -357,7 +412,7 @@ static void take_uuids(struct mirror *m, struct mirror_search *s, const struct s
         if (msg->effect & EFFECT_PRESENT)
             census_saw(&s->census, uuid);
         if (msg->effect & EFFECT_GONE)
-            ingest_gone(m, s, uuid, CAUSE_DELETE);
+            take_gone(m, s, uuid, (struct slice){ "", 0 });
     }
 }
 
@@ -367,15 +422,16 @@ static void take_entry(struct mirror *m, struct mirror_search *s, const struct s
     if (msg->effect & EFFECT_PRESENT)
         census_saw(&s->census, msg->entry->uuid);
     if (msg->effect & EFFECT_CONTENT)
-        ingest_entry(m, s, msg->entry, phase_now(s));
+        take_content(m, s, msg->entry);
     if (msg->effect & EFFECT_GONE)
-        ingest_gone(m, s, msg->entry->uuid, CAUSE_DELETE);
+        take_gone(m, s, msg->entry->uuid, msg->entry->dn);
 }
 
 static void take_invalid(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     census_saw(&s->census, msg->entry->uuid);
-    entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
+    if (search_shows_objects(s))
+        entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
 }
 
 static bool has_session(const struct mirror *m)
@@ -414,13 +470,18 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
         course_take_context(m, msg);
         break;
     case SYNC_LOOKUP:
-        take_lookup(m, s, msg);
+        if (search_shows_objects(s))
+            take_lookup(m, s, msg);
+        else
+            subtree_answer(m, s, msg);
         break;
     case SYNC_LISTED:
         reconcile_listed(m, msg);
+        fetch_listed(m, s, msg);
         break;
     case SYNC_PROBE_END:
         reconcile_end(m, msg);
+        fetch_end(m, msg);
         if (m->asked > 0)
             m->asked--;
         m->context_trusted = false;   /* the next request reads its own */
@@ -456,7 +517,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
     if (msg->effect & EFFECT_COMPLETE && !m->deaf)
         course_complete(m, s, msg);
     if (msg->effect & EFFECT_COOKIE && msg->has_cookie && !m->deaf)
-        course_take_cookie(m, s, msg->cookie);
+        course_take_cookie(m, s, msg);
     if (msg->effect & EFFECT_RESTART)
         course_restart_empty(m, s, msg);
     if (msg->effect & EFFECT_END)

@@ -4,6 +4,7 @@
  *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
+ *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
@@ -19,6 +20,7 @@
 #include "census.h"
 #include "config.h"
 #include "connector.h"
+#include "fetch.h"
 #include "load.h"
 #include "mapping.h"
 #include "member.h"
@@ -27,6 +29,7 @@
 #include "queue.h"
 #include "search.h"
 #include "sibling.h"
+#include "subtree.h"
 #include "sync_msg.h"
 #include "wants.h"
 
@@ -49,8 +52,11 @@ struct mirror {
     struct search_spec specs[SEARCH_KINDS];   /* one a search, for the source */
     unsigned n_searches;
     struct reconcile reconcile;
+    struct fetch fetch;
+    bool sweep;                /* a container went, and what lies under it was not looked up yet */
 
     uint32_t session;          /* the one under way, or the last one */
+    struct csn_set heard[2];   /* CSNs that came in it with what all searches of a side are told of: search_side() */
     char *uri;                 /* who answers in it */
     bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
@@ -73,8 +79,7 @@ struct mirror {
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
 
-    int64_t ahead_since_ms;    /* monotonic: contextCSN is ahead of our cookie; 0: it is not */
-    int64_t reissue_after_ms;  /* distance of the next re-issue; doubles */
+    struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
@@ -116,6 +121,9 @@ bool mirror_has_alias(const struct object *o, struct slice alias);
 void ingest_message(struct mirror *m, const struct sync_msg *msg);
 /* The content of an entry that is in its place in a search. */
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase);
+/* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
+ * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
+void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
@@ -154,7 +162,7 @@ void course_end(struct mirror *m, struct mirror_search *s);
 void course_lost(struct mirror *m);
 /* The refresh of a search came to its end: what it did not show is looked up. */
 void course_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
-void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie);
+void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* e-syncRefreshRequired */
 void course_restart_empty(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* Something that this session said is lost: the next one, from the stored cookies, says it again. */

@@ -101,6 +101,24 @@ static void suspected(struct mirror *m, struct pending *p, struct slice why)
     }
 }
 
+/* A container that is not there any more either may be the reason; that it was deleted can be told a moment later than the answer
+ * came. */
+static void without_parent(struct mirror *m, struct pending *p, struct slice why)
+{
+    int64_t patience = 2 * (int64_t)m->conf->retry_interval * 1000;
+    struct object told;
+    enum subtree_verdict v = SUBTREE_UNEXPLAINED;
+
+    if (objects_get(m->t, p->uuid, &told, &m->a) != 0)
+        v = subtree_explains(m, told.dn);
+    if (v == SUBTREE_DELETED)
+        proven(m, p);
+    else if (v == SUBTREE_SOON && p->reason == PENDING_UNPROVEN && m->now_ms - p->detected_ms < patience)
+        ask_again_later(m, p, why);
+    else
+        suspected(m, p, why);
+}
+
 /* clusteredSetup: the server's filter knows nothing of hosts. */
 static bool is_elsewhere(struct mirror *m, const struct entry *e)
 {
@@ -142,7 +160,7 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
         break;
     case LOOKUP_DELETED:
         if (msg->parent_unreadable)
-            suspected(m, &p, msg->text);
+            without_parent(m, &p, msg->text);
         else
             proven(m, &p);
         break;
@@ -276,6 +294,7 @@ void release_run(struct mirror *m)
 
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
+    subtree_run(m);
     if (m->judge)
         judge(m);
     m->stalled = false;

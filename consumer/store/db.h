@@ -27,6 +27,8 @@ enum table {
     TABLE_INVALID,
     TABLE_QUEUE,     /* queue.h */
     TABLE_SINK,
+    TABLE_CONTAINER, /* containers.h */
+    TABLE_CONTAINER_DN,
     TABLE_DN,        /* objects.h */
     TABLE_MEMBER,    /* members.h */
     TABLE_NAMED,
@@ -39,7 +41,8 @@ struct db;
 
 enum db_mode { DB_READ, DB_WRITE };
 
-/* Opens the environment in folder `path` (made with its tables if it is not there and mode is DB_WRITE). NULL and *e:
+/* Opens the environment in folder `path` (made with its tables if it is not there and mode is DB_WRITE). To a reader, a table
+ * that an older version did not make is empty. NULL and *e:
  * class ERR_NOTFOUND if there is no state yet (DB_READ), else ERR_INTERNAL. */
 struct db *db_open(const char *path, enum db_mode mode, struct err *e);
 void db_close(struct db **db);

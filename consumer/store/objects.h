@@ -19,12 +19,12 @@ object_id objects_find(struct txn *t, const uint8_t *uuid, struct slice *bytes);
 /* As objects_find(), decoded; slices of *o are copies in *a. */
 object_id objects_get(struct txn *t, const uint8_t *uuid, struct object *o, struct arena *a);
 
+/* As objects_get(), by its number. */
+bool objects_read(struct txn *t, object_id id, struct object *o, struct arena *a);
+
 /* The mirrored or orphaned object that has this address, or has it as an alias (then *is_alias); 0: it is free.
  * Objects that are gone own nothing. uuid (may be NULL) gets the owner's. */
 object_id objects_owner(struct txn *t, struct slice address, uint8_t *uuid, bool *is_alias);
-
-/* As objects_get(), by its number. */
-bool objects_read(struct txn *t, object_id id, struct object *o, struct arena *a);
 
 /* The mirrored or orphaned object that a reference to a DN (model/member.h) names; 0: none. Two can stand under one DN while
  * the state lags behind the directory: then it is the one whose content is newer. As objects_get(). */

@@ -257,6 +257,40 @@ Test(group, a_member_that_moves_with_its_reference_stays)
     }
 }
 
+Test(group, members_move_with_a_container_above_them)
+{
+    static const char before[] = "uid=ann,ou=north,ou=people,dc=example,dc=com";
+    static const char after[] = "uid=ann,ou=south,ou=people,dc=example,dc=com";
+
+    scene_containers();
+    account("ann");
+    dir_at("ann", before);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("north", NULL);
+    dir_at("north", "ou=north,ou=people,dc=example,dc=com");
+    speak_of(SEARCH_GROUPS);
+    dir_put("sales", "member", before, "member", after, NULL);
+    dir_put("staff", "member", before, NULL);
+    session(false);
+    for (int i = SEARCH_GROUPS; i <= SEARCH_CONTAINERS; i++) {
+        speak_of((enum search_kind)i);
+        search_begins(false);
+    }
+    for (int i = SEARCH_ACCOUNTS; i <= SEARCH_CONTAINERS; i++) {
+        speak_of((enum search_kind)i);
+        tell_all();
+        done_present();
+    }
+    expect_any();
+    dir_rename("north", "ou=south,ou=people,dc=example,dc=com");
+    tell("north");
+    expect_dn("ann", after);
+    pass_s(1);
+    answer();   /* of sales: has it lost its members too? */
+    pass_s(1);
+    expect("group.members staff@example.com -ann@example.com (resolve, persist)", NULL);
+}
+
 Test(group, nested_groups_stay_nested)
 {
     load();
