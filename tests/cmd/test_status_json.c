@@ -48,7 +48,7 @@ Test(status_json, the_whole_object)
     const struct status_head head = {"0.1.0", 42, 61999};
     struct hold open = {.id = 7,
                         .of.kind = GUARD_CLEAR,
-                        .field = FIELD_CONTACT_FIRST_NAME,
+                        .of.field = FIELD_CONTACT_FIRST_NAME,
                         .since_ms = 1700000000000,
                         .joined = 120,
                         .count = 119};
