@@ -39,15 +39,26 @@ void axsync_read_output(struct axsync *a)
 
 /* ---- settled ------------------------------------------------------------------------------------------------ */
 
-/* Whether the cookie of the connector's search has each CSN of a contextCSN ("CSN;CSN"). */
+/* Whether the cookie of a search has a CSN. slapd may tell one search of a change that concerns it and not the others. */
+static bool has_csn(const json_t *connector, const char *csn)
+{
+    json_t *searches = json_object_get(connector, "searches"), *search;
+    size_t i;
+
+    json_array_foreach(searches, i, search)
+        if (strstr(axsync_text(search, "cookie"), csn) != NULL)
+            return true;
+    return false;
+}
+
+/* Whether the cookies of the connector's searches have each CSN of a contextCSN ("CSN;CSN"). */
 static bool cookie_has(const json_t *connector, const char *context)
 {
-    const char *cookie = axsync_text(json_array_get(json_object_get(connector, "searches"), 0), "cookie");
     char *csns = axsync_i_text("%s", context), *rest = NULL;
     bool all = true;
 
     for (char *csn = strtok_r(csns, ";", &rest); csn != NULL; csn = strtok_r(NULL, ";", &rest))
-        all = all && strstr(cookie, csn) != NULL;
+        all = all && has_csn(connector, csn);
     free(csns);
     return all;
 }

@@ -216,3 +216,96 @@ json_t *directory_accounts(struct slapdtest *server, const struct directory_view
     ldap_unbind_ext_s(ld, NULL, NULL);
     return accounts;
 }
+
+/* ---- groups ------------------------------------------------------------------------------------------------- */
+
+static void be_member(json_t *members, const char *address)
+{
+    json_object_set_new(members, address, json_true());
+}
+
+/* The address of the account or group at a DN, if there is one; a malformed DN names nobody. */
+static void add_dn(LDAP *ld, json_t *members, const struct directory_groups *view, char *dn)
+{
+    char *attributes[] = {(char *)(uintptr_t)"mail", (char *)(uintptr_t)"cn", NULL}, *uid = strstr(dn, "#'"), *filter, *name;
+    LDAPMessage *result = NULL, *entry;
+    bool group = strcasestr(dn, "ou=groups,") != NULL;
+
+    if (uid)
+        *uid = '\0';
+    if (asprintf(&filter, "(|(objectClass=inetOrgPerson)%s)", view->filter) < 0)
+        abort();
+    if (ldap_search_ext_s(ld, dn, LDAP_SCOPE_BASE, filter, attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &result) ==
+            LDAP_SUCCESS &&
+        (entry = ldap_first_entry(ld, result)) != NULL && (group || strcasestr(dn, "ou=people,") != NULL)) {
+        char *address;
+
+        name = smallest(ld, entry, group ? "cn" : "mail");
+        address = with_domain(name);
+        be_member(members, address);
+        free(address);
+        free(name);
+    }
+    ldap_msgfree(result);
+    free(filter);
+}
+
+/* The account of a name, if there is one. */
+static void add_name(LDAP *ld, json_t *members, const char *name)
+{
+    char *address = with_domain(name), *filter;
+    LDAPMessage *result = NULL;
+
+    if (asprintf(&filter, "(&(objectClass=inetOrgPerson)(mail=%s))", address) < 0)
+        abort();
+    if (ldap_search_ext_s(ld, PEOPLE, LDAP_SCOPE_SUBTREE, filter, NULL, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &result) ==
+            LDAP_SUCCESS &&
+        ldap_count_entries(ld, result) == 1)
+        be_member(members, address);
+    ldap_msgfree(result);
+    free(filter);
+    free(address);
+}
+
+static json_t *members_of(LDAP *ld, LDAPMessage *entry, const struct directory_groups *view)
+{
+    struct berval **values = ldap_get_values_len(ld, entry, view->member);
+    json_t *members = json_object();
+
+    for (int i = 0; values != NULL && values[i] != NULL; i++)
+        if (strcmp(view->member, "memberUid") == 0)
+            add_name(ld, members, values[i]->bv_val);
+        else
+            add_dn(ld, members, view, values[i]->bv_val);
+    ldap_value_free_len(values);
+    values = view->addresses ? ldap_get_values_len(ld, entry, view->addresses) : NULL;
+    for (int i = 0; values != NULL && values[i] != NULL; i++) {
+        lower(values[i]->bv_val);
+        be_member(members, values[i]->bv_val);
+    }
+    ldap_value_free_len(values);
+    return members;
+}
+
+json_t *directory_groups(struct slapdtest *server, const struct directory_groups *view)
+{
+    const struct directory_view all = {.base = "ou=groups,dc=example,dc=com", .filter = view->filter};
+    json_t *groups = json_object();
+    LDAPMessage *result;
+    LDAP *ld;
+
+    if (slapdtest_connect(server, slapdtest_rootdn(server), NULL, &ld) != 0)
+        return NULL;
+    result = search(ld, &all);
+    for (LDAPMessage *entry = ldap_first_entry(ld, result); entry != NULL; entry = ldap_next_entry(ld, entry)) {
+        char *cn = smallest(ld, entry, "cn"), *uuid = smallest(ld, entry, "entryUUID"), *address = with_domain(cn);
+
+        json_object_set_new(groups, address, json_pack("{s:s,s:{},s:o}", "uuid", uuid, "set", "members", members_of(ld, entry, view)));
+        free(cn);
+        free(uuid);
+        free(address);
+    }
+    ldap_msgfree(result);
+    ldap_unbind_ext_s(ld, NULL, NULL);
+    return groups;
+}

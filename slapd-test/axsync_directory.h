@@ -17,4 +17,13 @@ struct directory_view {
  * address: the first that the server shows counts. A new reference, or NULL: see slapdtest_error(). */
 json_t *directory_accounts(struct slapdtest *server, const struct directory_view *view, int with_dn);
 
+/* The groups of ou=groups: address → {"uuid": …, "set": {}, "members": {address: true, …}}. Whom a DN names is asked of the server,
+ * by a read of that entry. A new reference, or NULL. */
+struct directory_groups {
+    const char *filter;      /* "(objectClass=groupOfNames)" */
+    const char *member;      /* the attribute; memberUid: names */
+    const char *addresses;   /* the attribute of more members, as addresses; NULL: none */
+};
+json_t *directory_groups(struct slapdtest *server, const struct directory_groups *view);
+
 #endif

@@ -13,12 +13,13 @@
 
 void target_init(struct target *t)
 {
-    *t = (struct target){.accounts = json_object(), .addresses = json_object(), .owners = json_object()};
+    *t = (struct target){.accounts = json_object(), .groups = json_object(), .addresses = json_object(), .owners = json_object()};
 }
 
 void target_free(struct target *t)
 {
     json_decref(t->accounts);
+    json_decref(t->groups);
     json_decref(t->addresses);
     json_decref(t->owners);
 }
@@ -27,6 +28,7 @@ void target_copy(struct target *to, const struct target *from)
 {
     *to = *from;
     to->accounts = json_deep_copy(from->accounts);
+    to->groups = json_deep_copy(from->groups);
     to->addresses = json_deep_copy(from->addresses);
     to->owners = json_deep_copy(from->owners);
 }
@@ -191,6 +193,12 @@ static void disown_aliases(struct target *t, const json_t *aliases)
 
 /* ---- what an action does ------------------------------------------------------------------------------------ */
 
+/* The table that an action is about. */
+static json_t *table(const struct target *t, const struct act *act)
+{
+    return strncmp(act->action, "group.", 6) == 0 ? t->groups : t->accounts;
+}
+
 /* The account that an action is about, which must be there under that address. */
 static json_t *known(struct target *t, const struct act *act, const char *address)
 {
@@ -201,7 +209,7 @@ static json_t *known(struct target *t, const struct act *act, const char *addres
     else if (address == NULL || strcmp(known_as, address) != 0)
         broken(t, "the account's address is %s", known_as);
     else
-        return json_object_get(t->accounts, address);
+        return json_object_get(table(t, act), address);
     return NULL;
 }
 
@@ -253,7 +261,9 @@ static int create(struct target *t, const struct act *act)
     if (own(t, act->address, act->uuid) != 0)
         return -1;
     account = json_pack("{s:s,s:{}}", "uuid", act->uuid, "set");
-    json_object_set_new(t->accounts, act->address, account);
+    if (table(t, act) == t->groups)
+        json_object_set_new(account, "members", json_object());
+    json_object_set_new(table(t, act), act->address, account);
     json_object_set_new(t->addresses, act->uuid, json_string(act->address));
     return apply_set(t, act, json_object_get(account, "set"));
 }
@@ -276,8 +286,8 @@ static int rename_account(struct target *t, const struct act *act)
     if (account == NULL || own(t, act->address, act->uuid) != 0)
         return -1;
     json_object_del(t->owners, act->from);
-    json_object_set(t->accounts, act->address, account);
-    json_object_del(t->accounts, act->from);
+    json_object_set(table(t, act), act->address, account);
+    json_object_del(table(t, act), act->from);
     json_object_set_new(t->addresses, act->uuid, json_string(act->address));
     return 0;
 }
@@ -291,7 +301,29 @@ static int delete_account(struct target *t, const struct act *act)
     disown_aliases(t, json_object_get(json_object_get(account, "set"), AXSYNC_FIELD_ALIASES));
     json_object_del(t->owners, act->address);
     json_object_del(t->addresses, act->uuid);
-    json_object_del(t->accounts, act->address);
+    json_object_del(table(t, act), act->address);
+    return 0;
+}
+
+/* Strict: what is removed is a member, what is added is none, and an action names a thousand at most. */
+static int change_members(struct target *t, const struct act *act)
+{
+    json_t *group = known(t, act, act->address), *members = json_object_get(group, "members"), *member;
+    json_t *add = json_object_get(act->json, AXSYNC_KEY_ADD), *lost = json_object_get(act->json, AXSYNC_KEY_REMOVE);
+    size_t n = json_array_size(add) + json_array_size(lost), i;
+
+    if (group == NULL || check_array(t, AXSYNC_KEY_ADD, add) != 0 || check_array(t, AXSYNC_KEY_REMOVE, lost) != 0)
+        return -1;
+    if (n == 0 || n > 1000)
+        return broken(t, "it names %zu members", n);
+    json_array_foreach(lost, i, member)
+        if (json_object_del(members, json_string_value(member)) != 0)
+            return broken(t, "%s is no member", json_string_value(member));
+    json_array_foreach(add, i, member) {
+        if (json_object_get(members, json_string_value(member)) != NULL)
+            return broken(t, "%s is a member already", json_string_value(member));
+        json_object_set_new(members, json_string_value(member), json_true());
+    }
     return 0;
 }
 
@@ -305,6 +337,11 @@ static int apply(struct target *t, const struct act *act)
         {AXSYNC_ACTION_ACCOUNT_UPDATE, update},
         {AXSYNC_ACTION_ACCOUNT_RENAME, rename_account},
         {AXSYNC_ACTION_ACCOUNT_DELETE, delete_account},
+        {AXSYNC_ACTION_GROUP_CREATE, create},
+        {AXSYNC_ACTION_GROUP_UPDATE, update},
+        {AXSYNC_ACTION_GROUP_RENAME, rename_account},
+        {AXSYNC_ACTION_GROUP_DELETE, delete_account},
+        {AXSYNC_ACTION_GROUP_MEMBERS, change_members},
     };
 
     for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)

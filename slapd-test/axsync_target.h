@@ -1,4 +1,4 @@
-/* A mail server as the sync actions make it: reads the lines of a file sink, strictly, and keeps a table of accounts.
+/* A mail server as the sync actions make it: reads the lines of a file sink, strictly, and keeps a table of accounts and one of groups.
  *
  * What docs/actions.schema.json says of a line, slapd.schema checks with that file. Here is what no schema can say:
  * keys in their order, arrays and fields ascending, no blank between the parts, seq 1, 2, 3 …, and that each action
@@ -12,6 +12,7 @@
 
 struct target {
     json_t *accounts;      /* address → {"uuid": …, "set": {…}}; aliases are an array in set */
+    json_t *groups;        /* the same, and "members": {address: true, …} */
     json_t *addresses;     /* uuid → address */
     json_t *owners;        /* address or alias → uuid */
     json_int_t seq;        /* of the last line */

@@ -9,6 +9,7 @@
 
 #include "cmd.h"
 #include "mem.h"
+#include "members.h"
 #include "objects.h"
 #include "pending.h"
 #include "wants.h"
@@ -80,6 +81,23 @@ static void put_set(struct buf *out, const struct object *o)
     buf_u8(out, '}');
 }
 
+/* What the sinks were told, as far as it was not yet taken back. */
+static void put_members(struct buf *out, struct txn *t, const struct object *o, struct arena *a)
+{
+    struct buf next = {0};
+    struct slice address;
+    uint32_t live;
+
+    buf_puts(out, ",\"members\":[");
+    for (size_t n = 0; told_next(t, o->uuid, &next, &address, &live, a); n++) {
+        if (n)
+            buf_u8(out, ',');
+        buf_json(out, address);
+    }
+    buf_u8(out, ']');
+    buf_free(&next);
+}
+
 static void put_object(struct buf *out, struct txn *t, const struct object *o, struct arena *a)
 {
     char uuid[UUID_TEXT];
@@ -89,6 +107,8 @@ static void put_object(struct buf *out, struct txn *t, const struct object *o, s
     buf_puts(out, ",\"address\":");
     buf_json(out, o->address);
     put_set(out, o);
+    if (o->kind == OBJECT_GROUP)
+        put_members(out, t, o, a);
     buf_printf(out, ",\"state\":\"%s\"}\n", state_word(t, o, a));
 }
 

@@ -164,6 +164,8 @@ static void print_pending(struct txn *t, const struct pending *p, struct arena *
         fputs("deletion", stdout);
     else if (p->what == PENDING_RENAME)
         fputs("rename to ", stdout);
+    else if (p->what == PENDING_MEMBER)
+        fputs("removal of the member ", stdout);
     else
         printf("clearing of %s%s", field_name(p->field), p->alias.len ? " " : "");
     print_text(stdout, p->what == PENDING_RENAME ? p->address : p->alias);

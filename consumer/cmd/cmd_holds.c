@@ -31,8 +31,8 @@ static int list_holds(void *ctx, const struct config_connector *c, struct store 
         rows_cell(l->rows, slice_of(hold_id_text(&h, text)));
         rows_cell(l->rows, slice_of(c->name));
         rows_cell(l->rows, slice_of(h.rejected ? "rejected" : "open"));
-        rows_cell(l->rows, slice_of(guard_kind_name(h.kind)));
-        rows_cell(l->rows, slice_of(h.field ? field_name(h.field) : "-"));
+        rows_cell(l->rows, slice_of(guard_kind_name(h.of.kind)));
+        rows_cell(l->rows, slice_of(h.of.field ? field_name(h.of.field) : "-"));
         rows_printf(l->rows, "%u", h.count);
         rows_cell(l->rows, slice_of(print_time(h.since_ms, when)));
         rows_cell(l->rows, h.why);
@@ -146,6 +146,9 @@ static void print_member(struct table_rows *rows, const struct member *m)
     case PENDING_RENAME:
         rows_printf(rows, "rename to %.*s", SLICE_ARG(p->address));
         break;
+    case PENDING_MEMBER:
+        rows_printf(rows, "remove member %.*s", SLICE_ARG(p->alias));
+        break;
     case PENDING_CLEAR:
         rows_printf(rows, "clear %s%s%.*s", field_name(p->field), p->alias.len ? " " : "", SLICE_ARG(p->alias));
         break;
@@ -168,8 +171,8 @@ static void print_inside(struct inside *in)
     print_span(clock_wall_ms() - h->since_ms, age);
     printf("Hold %s of %s, %s since %s (%s ago)\n", id, in->connector, h->rejected ? "rejected" : "open",
            print_time(h->since_ms, when), age);
-    printf("%s%s%s: %u in it now, %u have joined it so far\nOpened because of ", guard_kind_name(h->kind),
-           h->field ? " of " : "", h->field ? field_name(h->field) : "", h->count, h->joined);
+    printf("%s%s%s: %u in it now, %u have joined it so far\nOpened because of ", guard_kind_name(h->of.kind),
+           h->of.field ? " of " : "", h->of.field ? field_name(h->of.field) : "", h->count, h->joined);
     print_text(stdout, h->why);
     fputs("\n\n", stdout);
     for (size_t i = 0; i < sizeof(head) / sizeof(*head); i++)

@@ -15,24 +15,22 @@ struct stored {
     json_t **holds;
 };
 
-static void read_search(struct txn *t, enum search_kind kind, const char *base, struct status *out)
+static void read_search(struct txn *t, const struct config_connector *c, enum search_kind kind, struct status *out)
 {
-    struct status_search *s = &out->searches[out->n_searches++];
+    struct status_search *s = &out->searches[out->n_searches];
+    char *base = search_base(c, kind);
     struct slice cookie;
 
+    if (base == NULL)
+        return;
+    out->n_searches++;
     status_text(s->kind, sizeof(s->kind), search_kind_word(kind));
     status_text(s->base, sizeof(s->base), base);
     status_text(s->phase, sizeof(s->phase), "idle");
     if (meta_get(t, "cookie", search_kind_key(kind), &cookie))
         snprintf(s->cookie, sizeof(s->cookie), "%.*s", SLICE_ARG(cookie));
     s->expected = -1;
-}
-
-static void read_searches(struct txn *t, const struct config_connector *c, struct status *out)
-{
-    read_search(t, SEARCH_ACCOUNTS, c->account_base, out);
-    if (c->group_base[0] != '\0')
-        read_search(t, SEARCH_GROUPS, c->group_base, out);
+    free(base);
 }
 
 /* Of the configuration alone. */
@@ -79,7 +77,8 @@ static int read_state(void *ctx, const struct config_connector *c, struct store 
     out->waiting =
         pending_count(s, PENDING_UNPROVEN) + pending_count(s, PENDING_WAITING) + pending_count(s, PENDING_APPROVED);
     out->last_seq = queue_last(s);
-    read_searches(t, c, out);
+    for (enum search_kind kind = 0; kind < SEARCH_KINDS; kind++)
+        read_search(t, c, kind, out);
     read_sinks(t, out->last_seq, out);
     while (hold_next(t, &id, &h, &a))
         status_json_hold(st->holds[i], &h);

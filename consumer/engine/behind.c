@@ -41,7 +41,7 @@ static void suspect_absences(struct mirror *m, const struct mirror_search *s, co
     struct pending p;
 
     while (pending_next(m->t, NULL, &next, &p, &a)) {
-        if (p.kind == search_objects(s) && is_absence(&p) && (p.reason == PENDING_UNPROVEN || p.reason == PENDING_WAITING)) {
+        if (search_shows_objects(s) && p.kind == search_objects(s) && is_absence(&p) && (p.reason == PENDING_UNPROVEN || p.reason == PENDING_WAITING)) {
             p.suspect = true;
             if (p.reason == PENDING_WAITING) {
                 p.asked = p.again = false;

@@ -46,6 +46,8 @@ static void finish_load(struct mirror *m)
         rc = load_build(m->store, m->stop, &e);
     mirror_begin(m);
     if (rc == 0)
+        rc = group_bind_all(m, &e);
+    if (rc == 0)
         return;
     log_error(m->subject, "%s", e.text);
     course_give_up(m, "the first load could not be finished");
@@ -55,9 +57,13 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
 {
     m->deaf = false;
     m->session = msg->session;
+    csn_set_free(&m->heard[0]);
+    csn_set_free(&m->heard[1]);
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
     finish_load(m);
+    if (!m->deaf)
+        subtree_begin_session(m);
 }
 
 void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
@@ -74,6 +80,11 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     m->insync_ms = 0;
     if (!behind_begin(m, s, msg))
         return;
+    s->knew = txn_count(m->t, TABLE_CONTAINER) > 0;
+    if (!search_shows_objects(s)) {
+        census_begin(&s->census);
+        return;
+    }
     if (!msg->had_cookie && m->load == NULL)
         m->load = load_begin(m->store, m->t);
     if (m->load) {
@@ -88,7 +99,7 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
  * session fills in the rest. False: that failed. */
 static bool settle_load(struct mirror *m)
 {
-    return search_any_refreshing(m) || mirror_settle_load(m);
+    return search_objects_refreshing(m) || mirror_settle_load(m);
 }
 
 void course_end(struct mirror *m, struct mirror_search *s)
@@ -117,19 +128,34 @@ static void take_cookie_from_behind(struct mirror *m, struct mirror_search *s, s
     cookie_free(&theirs);
 }
 
-void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie)
+/* What is no deletion is told to every search, by the entry or by a new cookie. */
+static void note_heard(struct mirror *m, const struct mirror_search *s, const struct sync_msg *msg)
+{
+    struct cookie c = { 0 };
+    bool malformed;
+
+    if (!s->complete || !(msg->effect & EFFECT_CONTENT || msg->type == SYNC_NEWCOOKIE))
+        return;
+    cookie_take(&c, msg->cookie, &malformed);
+    csn_set_merge(&m->heard[search_side(m, s)], &c.csns);
+    cookie_free(&c);
+}
+
+void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     bool malformed = false;
 
-    m->ahead_since_ms = 0;
+    /* Only since when: the distances stay, or an alarm that is a false one would come again at each message. */
+    m->ahead.since_ms = s->silence.since_ms = 0;
     if (s->behind) {
-        take_cookie_from_behind(m, s, cookie);
+        take_cookie_from_behind(m, s, msg->cookie);
         return;
     }
-    if (cookie_take(&s->cookie, cookie, &malformed))
+    if (cookie_take(&s->cookie, msg->cookie, &malformed))
         s->cookie_dirty = true;
     if (malformed)
-        log_warning(m->subject, "the provider sent a malformed cookie, which is ignored: %.*s", SLICE_ARG(cookie));
+        log_warning(m->subject, "the provider sent a malformed cookie, which is ignored: %.*s", SLICE_ARG(msg->cookie));
+    note_heard(m, s, msg);
     if (csn_set_merge(&s->highest, &s->cookie.csns))
         s->cookie_dirty = true;
     csn_set_merge(&s->shown, &s->cookie.csns);
@@ -149,7 +175,7 @@ static void found_unknown(void *ctx, const uint8_t *uuid)
     buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
 }
 
-void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+static void sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     struct found f = { 0 };
     bool suspect = course_is_suspicious(m, s) || census->n == 0;
@@ -171,6 +197,14 @@ void course_sweep(struct mirror *m, struct mirror_search *s, struct census *cens
     m->urgent = true;
 }
 
+void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+{
+    if (search_shows_objects(s))
+        sweep_objects(m, s, census, phase);
+    else
+        subtree_census(m, s, census);
+}
+
 /* A full refresh is through: suspicion has had its sweep. */
 static void end_suspicion(struct mirror *m, struct mirror_search *s)
 {
@@ -184,7 +218,7 @@ static void end_suspicion(struct mirror *m, struct mirror_search *s)
 /* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
 static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    if (s->census.open)
+    if (s->census.open && search_shows_objects(s))
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
         course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
@@ -239,43 +273,59 @@ void course_restart_empty(struct mirror *m, struct mirror_search *s, const struc
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-/* Whether contextCSN is ahead of all that the searches brought. They are taken together, since a server may tell one of them of
- * a change that concerns it and say nothing to the others: slapd does so of deletions. */
+/* Whether contextCSN is ahead of all that the searches brought. They are taken together: slapd tells of a deletion the search that
+ * showed the entry, and says nothing to the others. */
 static bool is_ahead(const struct mirror *m, const struct csn_set *context)
 {
-    struct csn_set heard = { 0 };
+    struct csn_set all = { 0 };
     bool ahead;
     uint16_t sid;
 
     for (unsigned i = 0; i < m->n_searches; i++)
-        csn_set_merge(&heard, &m->searches[i].cookie.csns);
-    ahead = csn_set_behind(&heard, context, &sid);
-    csn_set_free(&heard);
+        csn_set_merge(&all, &m->searches[i].cookie.csns);
+    ahead = csn_set_behind(&all, context, &sid);
+    csn_set_free(&all);
     return ahead;
 }
 
-/* contextCSN as the watchdog read it: ahead of us without a message? */
+/* Whether it is time to issue the searches again. */
+static bool is_overdue(const struct mirror *m, struct silence *s, bool silent)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!silent || s->since_ms == 0) {
+        s->since_ms = silent ? now : 0;
+        return false;
+    }
+    if (s->reissue_after_ms == 0)
+        s->reissue_after_ms = 2 * (int64_t)m->conf->watchdog_interval * 1000;
+    if (now - s->since_ms < s->reissue_after_ms)
+        return false;
+    s->reissue_after_ms = s->reissue_after_ms > REISSUE_MAX_MS / 2 ? REISSUE_MAX_MS : s->reissue_after_ms * 2;
+    s->since_ms = now;
+    return true;
+}
+
+/* contextCSN as the watchdog read it: ahead of us without a message? And has one search died while the others live? What came of
+ * no deletion came to all. */
 static void watch(struct mirror *m, unsigned search, const struct csn_set *context)
 {
-    int64_t now = clock_mono_ms(), interval = (int64_t)m->conf->watchdog_interval * 1000;
+    bool complete = search_all_complete(m);
+    uint16_t sid;
 
-    if (!search_all_complete(m) || m->searches[search].behind || !is_ahead(m, context)) {
-        m->ahead_since_ms = 0;
-        m->reissue_after_ms = 0;
-        return;
+    if (!complete || m->searches[search].behind || !is_ahead(m, context))
+        m->ahead = (struct silence){ 0 };
+    else if (is_overdue(m, &m->ahead, true))
+        snprintf(m->restart_why, sizeof(m->restart_why),
+                 "the server's contextCSN moved and no message came: the search is issued again");
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        struct mirror_search *s = &m->searches[i];
+
+        if (is_overdue(m, &s->silence,
+                       complete && !s->behind && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
+            snprintf(m->restart_why, sizeof(m->restart_why),
+                     "the search for %s was told nothing of what the others were: it is issued again", search_kind_word(s->kind));
     }
-    if (m->ahead_since_ms == 0) {
-        m->ahead_since_ms = now;
-        return;
-    }
-    if (m->reissue_after_ms == 0)
-        m->reissue_after_ms = 2 * interval;
-    if (now - m->ahead_since_ms < m->reissue_after_ms)
-        return;
-    m->reissue_after_ms = m->reissue_after_ms > REISSUE_MAX_MS / 2 ? REISSUE_MAX_MS : m->reissue_after_ms * 2;
-    m->ahead_since_ms = now;
-    snprintf(m->restart_why, sizeof(m->restart_why),
-             "the server's contextCSN moved and no message came: the search is issued again");
 }
 
 /* Where there is no contextCSN, a server that was emptied looks like one that hides it: only the one that showed us the entries can

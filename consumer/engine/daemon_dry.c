@@ -75,8 +75,8 @@ static int copy_state(const struct dry *d, const struct config_connector *c, con
 
 static void tell_hold(const char *subject, const struct hold *h)
 {
-    log_warning(subject, "would be held: %u × %s%s%s: %.*s", h->count, guard_kind_name(h->kind), h->field ? " of " : "",
-                h->field ? field_name(h->field) : "", SLICE_ARG(h->why));
+    log_warning(subject, "would be held: %u × %s%s%s: %.*s", h->count, guard_kind_name(h->of.kind), h->of.field ? " of " : "",
+                h->of.field ? field_name(h->of.field) : "", SLICE_ARG(h->why));
 }
 
 static const char *what_words(const struct pending *p)
@@ -86,6 +86,8 @@ static const char *what_words(const struct pending *p)
         return "deletion";
     case PENDING_RENAME:
         return "rename to ";
+    case PENDING_MEMBER:
+        return "removal of ";
     case PENDING_CLEAR:
         break;
     }
@@ -97,6 +99,7 @@ static void tell_pending(const char *subject, const struct pending *p, const str
     char when[TIME_TEXT] = "when it is possible";
     struct slice detail = p->what == PENDING_RENAME  ? p->address
                           : p->what == PENDING_CLEAR ? slice_of(field_name(p->field))
+                          : p->what == PENDING_MEMBER ? slice_of("member")
                                                      : slice_of("");
 
     if (p->due_ms > 0)

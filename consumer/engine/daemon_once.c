@@ -113,7 +113,7 @@ static void judge_hold(void *ctx, const struct hold *h)
         return;
     worsen(v, EX_TEMPFAIL);
     log_error(v->connector, "hold %s: %u %s%s (%.*s), see axsync holds %u", hold_id_text(h, id), h->count,
-              kind_words(h->kind), h->kind == GUARD_CLEAR ? field_name(h->field) : "", SLICE_ARG(h->why), h->id);
+              kind_words(h->of.kind), h->of.kind == GUARD_CLEAR ? field_name(h->of.field) : "", SLICE_ARG(h->why), h->id);
 }
 
 static void judge_sink(struct verdict *v, const struct status_sink *s)

@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "member.h"
+#include "members.h"
 #include "objects.h"
 #include "queue.h"
 
@@ -201,15 +203,60 @@ static bool open_at_last(struct deliver *d)
     return d->opened;
 }
 
-static void add_create(struct deliver *d, const struct object *o, uint64_t seq)
+static void add_action(struct deliver *d, const struct action *given, const struct object *o, uint64_t seq)
 {
-    struct action a = action_create_of(o, CAUSE_RESYNC, PHASE_LOCAL);
+    struct action a = *given;
 
     a.seq = seq;
     a.time_ms = clock_wall_ms();
     a.connector = slice_of(d->settings.connector);
+    a.uuid = o->uuid;
+    a.dn = o->dn;
+    a.address = o->address;
+    a.cause = CAUSE_RESYNC;
+    a.phase = PHASE_LOCAL;
     action_json(&a, &d->text);
     buf_u8(&d->text, '\n');
+}
+
+static void add_create(struct deliver *d, const struct object *o, uint64_t seq)
+{
+    struct action a = action_create_of(o, CAUSE_RESYNC, PHASE_LOCAL);
+
+    add_action(d, &a, o, seq);
+}
+
+/* What was collected, when it is enough for a batch. False: stop. */
+static bool submit_full(struct deliver *d, uint64_t seq)
+{
+    bool going;
+
+    if (d->text.len < BATCH_BYTES)
+        return true;
+    going = submit(d, seq);
+    buf_reset(&d->text);
+    return going;
+}
+
+/* Those of one group, a thousand in an action. False: stop. */
+static bool add_members(struct deliver *d, struct txn *t, const struct object *o, uint64_t seq, struct arena *a)
+{
+    struct slice *chunk = arena_alloc(a, MEMBER_CHUNK * sizeof(*chunk)), address;
+    struct buf next = { 0 };
+    bool going = true, more = true;
+    uint32_t live;
+
+    while (going && more) {
+        uint32_t n = 0;
+
+        while (n < MEMBER_CHUNK && (more = told_next(t, o->uuid, &next, &address, &live, a)))
+            chunk[n++] = address;
+        if (n > 0)
+            add_action(d, &(struct action){ .type = ACTION_GROUP_MEMBERS, .add = chunk, .n_add = n }, o, seq);
+        going = submit_full(d, seq);
+    }
+    buf_free(&next);
+    return going;
 }
 
 /* Tells the whole state as of one moment. False: stop, or it could not be read. */
@@ -231,13 +278,12 @@ static bool tell_everything(struct deliver *d)
 
         if (object_decode(value, &o, &a) == 0 && o.state != OBJECT_GONE) {
             add_create(d, &o, seq);
+            if (o.kind == OBJECT_GROUP)
+                going = add_members(d, t, &o, seq, &a);
             told++;
         }
         arena_reset(&a);
-        if (d->text.len >= BATCH_BYTES) {
-            going = submit(d, seq);
-            buf_reset(&d->text);
-        }
+        going = going && submit_full(d, seq);
     }
     walk_end(&w);
     arena_free(&a);

@@ -32,26 +32,38 @@ void depart_delete(struct mirror *m, const struct pending *p)
     mirror_emit(m, &a);
     STEP_POINT(release_queued);
     objects_remove(m->store, m->t, id, &told);
+    group_object_changed(m, &told, NULL, CAUSE_RESOLVE, p->phase, true);
     want_del(m->t, p->uuid);
     invalid_del(m->t, p->uuid);
     while (pending_next(m->t, p->uuid, &next, &row, &m->a))
         pend_drop(m, &row, true);   /* its clears and renames go with it */
     buf_free(&next);
+    if (told.kind == OBJECT_GROUP)
+        group_forget(m, told.uuid);
     free_addresses(m, &told);
+}
+
+/* Of members: while accounts are behind it is not known who is there. */
+static bool accounts_are_behind(struct mirror *m)
+{
+    const struct mirror_search *s = search_of(m, OBJECT_ACCOUNT);
+
+    return s->behind || !s->complete;
 }
 
 /* In a refresh nothing goes but what was approved: a deletion may be taken back by it, and the guard has to see all of a
  * kind together. Nor does a deletion go while others that were found with it are still being looked up. */
-bool depart_must_stay(const struct mirror *m, const struct pending *p)
+bool depart_must_stay(struct mirror *m, const struct pending *p)
 {
     if (p->reason == PENDING_APPROVED)
         return false;
     return search_any_refreshing(m) ||
+           (p->what == PENDING_MEMBER && accounts_are_behind(m)) ||
            (p->what == PENDING_DELETE && p->reason == PENDING_WAITING && m->store->pending_unanswered > 0);
 }
 
 /* Of a clear. */
-static bool goes_now(const struct mirror *m, const struct pending *p)
+static bool goes_now(struct mirror *m, const struct pending *p)
 {
     return (p->reason == PENDING_WAITING || p->reason == PENDING_APPROVED) && p->due_ms != 0 &&
            p->due_ms <= m->now_ms && !depart_must_stay(m, p) &&
@@ -203,6 +215,7 @@ static void rename_to(struct mirror *m, object_id id, const struct object *told,
         emit_clears(m, &after, NULL, 0, true, p);
     }
     objects_put(m->store, m->t, id, told, &after);
+    group_object_changed(m, told, &after, CAUSE_RENAME, p->phase, true);
     ingest_address_free(m, told->address);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "dn.h"
 #include "log.h"
 
 static enum phase_word phase_now(const struct mirror_search *s)
@@ -88,6 +89,9 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     drop_taken_aliases(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
     mirror_emit_create(m, wanted, cause, phase);
+    if (wanted->kind == OBJECT_GROUP)
+        group_create(m, wanted, cause, phase);
+    group_object_changed(m, NULL, wanted, CAUSE_RESOLVE, phase, false);
 }
 
 static void emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
@@ -138,6 +142,8 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
         objects_put(m->store, m->t, id, stored, &after);
         m->urgent = true;
     }
+    if (p.moved)
+        group_object_changed(m, stored, &after, CAUSE_RESOLVE, phase, false);
     for (uint32_t i = 0; i < p.n_clear; i++)
         pend_clear(m, &after, p.clear[i], (struct slice){ 0 }, phase);
     for (uint32_t i = 0; i < p.n_lost_aliases; i++)
@@ -181,6 +187,19 @@ static bool is_old_news(struct mirror *m, struct mirror_search *s, const struct 
     return true;
 }
 
+/* The members that a group's entry names, if it is one. */
+static void take_members(struct mirror *m, const struct mirror_search *s, const struct entry *e, enum cause cause,
+                         enum phase_word phase)
+{
+    struct member_list list;
+
+    if (s->mapping->member_attribute == NULL)
+        return;
+    member_read(s->mapping, search_of(m, OBJECT_ACCOUNT)->mapping, e, &m->a, &list);
+    log_notes(m, e, list.notes);
+    group_take(m, e->uuid, &list, cause, phase);
+}
+
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
@@ -210,10 +229,13 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
         return;
     }
     log_notes(m, e, notes);
-    if (id == 0)
+    if (id == 0) {
+        take_members(m, s, e, CAUSE_ADD, phase);   /* told by ingest_new(), after the group itself */
         ingest_new(m, &wanted, CAUSE_ADD, phase);
-    else
+    } else {
         ingest_known(m, id, &told, &wanted, notes, phase);
+        take_members(m, s, e, CAUSE_MODIFY, phase);
+    }
 }
 
 static void give_address(struct mirror *m, struct slice address)
@@ -270,17 +292,63 @@ static bool is_known_otherwise(struct mirror *m, const uint8_t *uuid, enum objec
            (invalid_kind(m->t, uuid, &invalid) && invalid == kind);
 }
 
-static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, enum cause cause)
+/* It waits for nothing any more. */
+static void forget_waiting(struct mirror *m, const uint8_t *uuid, enum object_kind kind)
+{
+    m->urgent = true;
+    if (kind == OBJECT_GROUP && objects_find(m->t, uuid, NULL) == 0)
+        group_forget(m, uuid);
+}
+
+static bool same_dn(struct slice a, struct slice b)
+{
+    struct buf one = { 0 }, other = { 0 };
+    bool same = slice_eq(a, b) ||
+                (dn_normalise(a, &one) && dn_normalise(b, &other) && slice_eq(buf_slice(&one), buf_slice(&other)));
+
+    buf_free(&one);
+    buf_free(&other);
+    return same;
+}
+
+/* A deletion told with another DN than the stored one: it was moved before it went out of sight. The stored one is as it should
+ * be while containers are in sync. */
+static bool is_told_elsewhere(const struct mirror *m, struct slice dn, const struct object *told)
+{
+    if (dn.len == 0 || same_dn(dn, told->dn))
+        return false;
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (!search_shows_objects(&m->searches[i]))
+            return m->searches[i].complete;
+    return false;
+}
+
+/* dn: told with it; empty: none. */
+static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, struct slice dn)
 {
     enum object_kind kind = search_objects(s);
     struct object told;
 
+    fetch_gone(m, uuid);
     if (!mirror_settle_load(m))
         return;
     if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
-        m->urgent = true;
+        forget_waiting(m, uuid, kind);
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
-        pend_delete(m, &told, cause, phase_now(s), false, false);
+        pend_delete(m, &told, is_told_elsewhere(m, dn, &told) ? CAUSE_LEAVE : CAUSE_DELETE, phase_now(s), false, false);
+}
+
+void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase)
+{
+    struct mirror_search *s = search_of(m, stored->kind);
+    struct object after = *stored;
+
+    after.dn = dn;
+    objects_put(m->store, m->t, id, stored, &after);
+    group_object_changed(m, stored, &after, CAUSE_RESOLVE, phase, false);
+    m->urgent = true;
+    if (subtree_in_place(m, s, stored->dn) && !subtree_in_place(m, s, dn))
+        pend_delete(m, &after, CAUSE_ABSENT, phase, false, course_is_suspicious(m, s));
 }
 
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
@@ -293,6 +361,13 @@ void ingest_settle_wants(struct mirror *m)
     while (want_next(m->t, &next, &wanted, &m->a)) {
         object_id id = objects_get(m->t, wanted.uuid, &told, &m->a);
 
+        if (id != 0 && told.kind != wanted.kind) {
+            log_warning(m->subject, "%.*s is a group and an account; it is mirrored as %s, and stays that",
+                        SLICE_ARG(told.dn), object_kind_name(told.kind));
+            want_del(m->t, wanted.uuid);
+            arena_reset(&m->a);
+            continue;
+        }
         if (id == 0 && objects_owner(m->t, wanted.address, NULL, NULL) == 0)
             ingest_new(m, &wanted, CAUSE_ADD, PHASE_REFRESH);
         else if (id != 0 && !pending_get(m->t, wanted.uuid, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a))
@@ -324,10 +399,26 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
     else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
-        m->urgent = true;
+        forget_waiting(m, uuid, search_objects(s));
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */
+
+static void take_content(struct mirror *m, struct mirror_search *s, const struct entry *e)
+{
+    if (search_shows_objects(s))
+        ingest_entry(m, s, e, phase_now(s));
+    else
+        subtree_take(m, s, e, phase_now(s), false);
+}
+
+static void take_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, struct slice dn)
+{
+    if (search_shows_objects(s))
+        ingest_gone(m, s, uuid, dn);
+    else
+        subtree_gone(m, s, uuid);
+}
 
 static void take_uuids(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
@@ -337,7 +428,7 @@ static void take_uuids(struct mirror *m, struct mirror_search *s, const struct s
         if (msg->effect & EFFECT_PRESENT)
             census_saw(&s->census, uuid);
         if (msg->effect & EFFECT_GONE)
-            ingest_gone(m, s, uuid, CAUSE_DELETE);
+            take_gone(m, s, uuid, (struct slice){ "", 0 });
     }
 }
 
@@ -347,15 +438,16 @@ static void take_entry(struct mirror *m, struct mirror_search *s, const struct s
     if (msg->effect & EFFECT_PRESENT)
         census_saw(&s->census, msg->entry->uuid);
     if (msg->effect & EFFECT_CONTENT)
-        ingest_entry(m, s, msg->entry, phase_now(s));
+        take_content(m, s, msg->entry);
     if (msg->effect & EFFECT_GONE)
-        ingest_gone(m, s, msg->entry->uuid, CAUSE_DELETE);
+        take_gone(m, s, msg->entry->uuid, msg->entry->dn);
 }
 
 static void take_invalid(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     census_saw(&s->census, msg->entry->uuid);
-    entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
+    if (search_shows_objects(s))
+        entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
 }
 
 static bool has_session(const struct mirror *m)
@@ -394,13 +486,18 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
         course_take_context(m, msg);
         break;
     case SYNC_LOOKUP:
-        take_lookup(m, s, msg);
+        if (search_shows_objects(s))
+            take_lookup(m, s, msg);
+        else
+            subtree_answer(m, s, msg);
         break;
     case SYNC_LISTED:
         reconcile_listed(m, msg);
+        fetch_listed(m, s, msg);
         break;
     case SYNC_PROBE_END:
         reconcile_end(m, msg);
+        fetch_end(m, msg);
         if (m->asked > 0)
             m->asked--;
         m->context_trusted = false;   /* the next request reads its own */
@@ -437,7 +534,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
     if (msg->effect & EFFECT_COMPLETE && !m->deaf)
         course_complete(m, s, msg);
     if (msg->effect & EFFECT_COOKIE && msg->has_cookie && !m->deaf)
-        course_take_cookie(m, s, msg->cookie);
+        course_take_cookie(m, s, msg);
     if (msg->effect & EFFECT_RESTART)
         course_restart_empty(m, s, msg);
     if (msg->effect & EFFECT_END)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "containers.h"
 #include "log.h"
 #include "records.h"
 #include "step.h"
@@ -33,6 +34,20 @@ static void settle_clock(struct mirror *m)
     }
 }
 
+static int open_groups(struct mirror *m, struct err *e)
+{
+    int rc;
+
+    if (search_of(m, OBJECT_GROUP)->kind == SEARCH_GROUPS && load_dns(m->store, m->stop, e) != 0)
+        return -1;
+    mirror_begin(m);
+    rc = group_bind_all(m, e);
+    if (rc == 0 && m->urgent)
+        return mirror_commit(m, e);
+    txn_abort(&m->t);
+    return rc;
+}
+
 int mirror_open(struct mirror *m, struct err *e)
 {
     bool loading;
@@ -49,11 +64,11 @@ int mirror_open(struct mirror *m, struct err *e)
     release_recover(m);
     if (mirror_commit(m, e) != 0)
         return -1;
-    if (loading) {
+    if (loading)
         log_info(m->subject, "finishing a first load that was interrupted");
-        return load_build(m->store, m->stop, e);
-    }
-    return 0;
+    if (loading && load_build(m->store, m->stop, e) != 0)
+        return -1;
+    return open_groups(m, e) != 0 ? -1 : subtree_open(m, e);
 }
 
 void mirror_close(struct mirror *m)
@@ -63,8 +78,11 @@ void mirror_close(struct mirror *m)
     load_free(&m->load);
     census_drop(&m->reconcile.census);
     search_free_all(m);
+    fetch_free(m);
     csn_set_free(&m->asked_highest);
     csn_set_free(&m->context);
+    csn_set_free(&m->heard[0]);
+    csn_set_free(&m->heard[1]);
     free(m->uri);
     sibling_free(m);
     buf_free(&m->scratch);
@@ -121,6 +139,7 @@ void mirror_reset(struct mirror *m)
     load_free(&m->load);
     m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
     census_drop(&m->reconcile.census);
+    fetch_fail(m);
     m->insync_ms = 0;
     m->urgent = false;
     m->deaf = true;
@@ -140,6 +159,8 @@ int mirror_end_load(struct mirror *m, struct err *e)
     else
         load_free(&m->load);
     mirror_begin(m);
+    if (rc == 0)
+        rc = group_bind_all(m, e);
     m->urgent = true;   /* so that the writer commits once more, and with that wakes the sinks for what was committed here */
     return rc;
 }
@@ -200,17 +221,30 @@ bool mirror_has_alias(const struct object *o, struct slice alias)
     return false;
 }
 
+/* Empty: unknown. */
+static struct slice known_dn(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid, struct arena *a)
+{
+    struct slice none = { "", 0 };
+    struct container c;
+    struct object told;
+
+    if (search_shows_objects(s))
+        return objects_get(m->t, uuid, &told, a) != 0 ? told.dn : none;
+    return containers_get(m->t, uuid, &c, a) ? c.dn : none;
+}
+
 struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, struct arena *a)
 {
     size_t n = s->ask.len / UUID_BYTES;
     struct slice *dns = arena_alloc(a, (n + 1) * sizeof(*dns));
     struct arena scratch = { 0 };
-    struct object told;
 
     mirror_begin(m);
     for (size_t i = 0; i < n; i++) {
-        if (objects_get(m->t, (const uint8_t *)s->ask.p + i * UUID_BYTES, &told, &scratch) != 0)
-            dns[i] = arena_copy(a, told.dn.p, told.dn.len);
+        struct slice dn = known_dn(m, s, (const uint8_t *)s->ask.p + i * UUID_BYTES, &scratch);
+
+        if (dn.len)
+            dns[i] = arena_copy(a, dn.p, dn.len);
         arena_reset(&scratch);
     }
     txn_abort(&m->t);

@@ -5,7 +5,9 @@
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
  *             behind.c    … and of a provider that is behind us, restored, emptied or reloaded
+ *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
+ *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
  *             sibling.c   … before a clear: has another entry lost the field too?
@@ -19,13 +21,16 @@
 #include "census.h"
 #include "config.h"
 #include "connector.h"
+#include "fetch.h"
 #include "load.h"
 #include "mapping.h"
+#include "member.h"
 #include "pending.h"
 #include "plan.h"
 #include "queue.h"
 #include "search.h"
 #include "sibling.h"
+#include "subtree.h"
 #include "sync_msg.h"
 #include "wants.h"
 
@@ -48,8 +53,11 @@ struct mirror {
     struct search_spec specs[SEARCH_KINDS];   /* one a search, for the source */
     unsigned n_searches;
     struct reconcile reconcile;
+    struct fetch fetch;
+    bool sweep;                /* a container went, and what lies under it was not looked up yet */
 
     uint32_t session;          /* the one under way, or the last one */
+    struct csn_set heard[2];   /* CSNs that came in it with what all searches of a side are told of: search_side() */
     char *uri;                 /* who answers in it */
     bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
@@ -61,7 +69,7 @@ struct mirror {
     struct load *load;         /* a first load is under way */
 
     bool judge;                /* something began to wait: the guard must look */
-    struct buf judged;         /* … of which kinds and fields: u8 kind, u16 field */
+    struct buf judged;         /* … at these: struct guarded */
     uint32_t asked;            /* requests to the probe that were sent and not yet ended */
     unsigned asked_search;     /* … for which search the last one was */
     struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
@@ -74,8 +82,7 @@ struct mirror {
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
 
-    int64_t ahead_since_ms;    /* monotonic: contextCSN is ahead of our cookie; 0: it is not */
-    int64_t reissue_after_ms;  /* distance of the next re-issue; doubles */
+    struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
@@ -117,6 +124,9 @@ bool mirror_has_alias(const struct object *o, struct slice alias);
 void ingest_message(struct mirror *m, const struct sync_msg *msg);
 /* The content of an entry that is in its place in a search. */
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase);
+/* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
+ * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
+void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
 /* The address is free now: whoever waits for it first gets it. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
@@ -124,6 +134,26 @@ void ingest_address_free(struct mirror *m, struct slice address);
 bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
+
+/* group.c: members of groups */
+
+/* The entry of a group names these, whether the group is mirrored or waits for its address. */
+void group_take(struct mirror *m, const uint8_t *group, const struct member_list *list, enum cause cause,
+                enum phase_word phase);
+/* A group was created at the sinks: its members follow. */
+void group_create(struct mirror *m, const struct object *group, enum cause cause, enum phase_word phase);
+/* It is no more, in the state or in the line for an address. */
+void group_forget(struct mirror *m, const uint8_t *group);
+/* After objects_put(): an object is new (before NULL), stands at another DN, has another address, or is no more (after NULL). The
+ * groups that name it follow. released: it was a deletion or rename that was released, after which removals do not wait. */
+void group_object_changed(struct mirror *m, const struct object *before, const struct object *after, enum cause cause,
+                          enum phase_word phase, bool released);
+/* A pending row is gone: removals of members that went with it are due again. */
+void group_untie(struct mirror *m, const struct pending *gone);
+/* After a first load, or the start that finishes one: what references give is found out. Commits between groups. */
+int group_bind_all(struct mirror *m, struct err *e);
+/* All removals from this row's group that may go now, as one action. */
+void group_depart(struct mirror *m, const struct pending *first);
 
 /* course.c: the course of a session */
 
@@ -135,7 +165,7 @@ void course_end(struct mirror *m, struct mirror_search *s);
 void course_lost(struct mirror *m);
 /* The refresh of a search came to its end: what it did not show is looked up. */
 void course_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
-void course_take_cookie(struct mirror *m, struct mirror_search *s, struct slice cookie);
+void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* e-syncRefreshRequired */
 void course_restart_empty(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* Something that this session said is lost: the next one, from the stored cookies, says it again. */
@@ -192,6 +222,10 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg);
 void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect);
 void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase);
+void pend_member(struct mirror *m, const struct object *group, struct slice address, enum cause cause,
+                 enum phase_word phase);
+/* A row that waited for something else than the clock. */
+void pend_due_again(struct mirror *m, struct pending *p);
 /* keeps_old: the old address is wanted as an alias, which it can be once it is the address no more. */
 void pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
                  enum phase_word phase);
@@ -207,9 +241,9 @@ void pend_ask(struct mirror *m, struct pending *p);
 int64_t pend_settle_ms(const struct mirror *m);
 /* Puts a row into the open hold of its kind, or into a new one. */
 void pend_hold(struct mirror *m, struct pending *p, const char *why);
-uint32_t pend_open_hold(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
-/* … and all rows of a kind (and field) that wait. */
-void pend_hold_all(struct mirror *m, enum guard_kind kind, field_id field, const char *why);
+uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why);
+/* … and all such rows that wait. */
+void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why);
 /* The guard looks at the row's kind in this round. */
 void pend_judge_later(struct mirror *m, const struct pending *p);
 void pend_put(struct mirror *m, const struct pending *p);
@@ -238,7 +272,7 @@ void depart_rename(struct mirror *m, struct pending *p);
 /* A rename that was blocked may go now. */
 void depart_unblock(struct mirror *m, const uint8_t *uuid);
 /* Whether the row can't go now although it is due. */
-bool depart_must_stay(const struct mirror *m, const struct pending *p);
+bool depart_must_stay(struct mirror *m, const struct pending *p);
 
 /* operator.c */
 

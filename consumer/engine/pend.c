@@ -2,6 +2,8 @@
  * back. release.c tells the life of a row. */
 #include "mirror.h"
 
+#include <stdio.h>
+
 #include "log.h"
 
 /* A look-up that was not answered after so long is asked again; lists of large directories take minutes. */
@@ -30,6 +32,7 @@ void pend_put(struct mirror *m, const struct pending *p)
 void pend_drop(struct mirror *m, const struct pending *p, bool keep_window)
 {
     pending_del(m->store, m->t, p, keep_window);
+    group_untie(m, p);
     m->urgent = true;
 }
 
@@ -49,49 +52,57 @@ void pend_set_state(struct mirror *m, const uint8_t *uuid, enum object_state sta
 
 void pend_judge_later(struct mirror *m, const struct pending *p)
 {
+    struct guarded of = pending_guarded(p);
+
     m->judge = true;
-    buf_u8(&m->judged, (uint8_t)pending_guard_kind(p));
-    buf_u16(&m->judged, p->what == PENDING_CLEAR ? p->field : FIELD_NONE);
+    buf_add(&m->judged, &of, sizeof(of));
 }
 
-uint32_t pend_open_hold(struct mirror *m, enum guard_kind kind, field_id field, const char *why)
+uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why)
 {
     uint32_t number = ++m->numbers->high;
+    char of_group[2 * GUARD_WHY];
+    struct object group;
 
+    if (of->kind == GUARD_MEMBERS && objects_get(m->t, of->group, &group, &m->a) != 0) {
+        snprintf(of_group, sizeof(of_group), "%.*s: %s", (int)(group.address.len < 100 ? group.address.len : 100),
+                 group.address.p, why);
+        why = of_group;
+    }
     /* A dry run tells at its end what would be held; its holds are in no state that `axsync holds` could list. */
     if (m->run != RUN_DRY)
-        log_error(m->subject, "hold %u: %s%s%s: %s; see `axsync holds %u`", number, guard_kind_name(kind),
-                  field ? " of " : "", field ? field_name(field) : "", why, number);
-    return hold_open(m->store, m->t, kind, field, why, number);
+        log_error(m->subject, "hold %u: %s%s%s: %s; see `axsync holds %u`", number, guard_kind_name(of->kind),
+                  of->field ? " of " : "", of->field ? field_name(of->field) : "", why, number);
+    return hold_open(m->store, m->t, of, why, number);
 }
 
 /* Puts a row into the open hold of its kind, or into a new one. */
 void pend_hold(struct mirror *m, struct pending *p, const char *why)
 {
-    enum guard_kind kind = pending_guard_kind(p);
-    field_id field = p->what == PENDING_CLEAR ? p->field : FIELD_NONE;
+    struct guarded of = pending_guarded(p);
     struct hold h;
 
     p->counted = true;
     p->reason = PENDING_HELD;
-    p->hold = hold_find_open(m->t, kind, field, &h, &m->a) ? h.id : pend_open_hold(m, kind, field, why);
+    p->hold = hold_find_open(m->t, &of, &h, &m->a) ? h.id : pend_open_hold(m, &of, why);
     p->due_ms = 0;
     pend_put(m, p);
 }
 
-void pend_hold_all(struct mirror *m, enum guard_kind kind, field_id field, const char *why)
+void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why)
 {
     struct buf next = { 0 };
     struct arena a = { 0 };
     struct pending p;
     struct hold h;
-    uint32_t id = hold_find_open(m->t, kind, field, &h, &m->a) ? h.id : 0;
+    uint32_t id = hold_find_open(m->t, of, &h, &m->a) ? h.id : 0;
 
     while (pending_next(m->t, NULL, &next, &p, &a)) {
-        if (p.reason == PENDING_WAITING && pending_guard_kind(&p) == kind &&
-            (p.what != PENDING_CLEAR || p.field == field)) {
+        struct guarded its = pending_guarded(&p);
+
+        if (p.reason == PENDING_WAITING && pending_is_guarded(&p) && guarded_same(&its, of)) {
             p.reason = PENDING_HELD;
-            p.hold = id ? id : (id = pend_open_hold(m, kind, field, why));
+            p.hold = id ? id : (id = pend_open_hold(m, of, why));
             p.due_ms = 0;
             p.asked = false;
             pend_put(m, &p);
@@ -105,16 +116,18 @@ void pend_hold_all(struct mirror *m, enum guard_kind kind, field_id field, const
 /* A row that begins to wait: it joins the open hold of its kind, or waits for its time and the guard. why: of its suspicion. */
 static void begin_waiting(struct mirror *m, struct pending *p, const char *why)
 {
+    struct guarded of = pending_guarded(p);
+    bool guarded = pending_is_guarded(p);
     struct hold h;
 
-    if (p->suspect || hold_find_open(m->t, pending_guard_kind(p), p->what == PENDING_CLEAR ? p->field : FIELD_NONE, &h,
-                                     &m->a)) {
+    if (p->suspect || (guarded && hold_find_open(m->t, &of, &h, &m->a))) {
         pend_hold(m, p, why);
         return;
     }
-    p->counted = true;
+    p->counted = guarded;
     p->reason = PENDING_WAITING;
-    pend_judge_later(m, p);
+    if (guarded)
+        pend_judge_later(m, p);
     pend_put(m, p);
 }
 
@@ -181,6 +194,28 @@ void pend_clear(struct mirror *m, const struct object *told, field_id field, str
     begin_waiting(m, &p, "");
 }
 
+void pend_member(struct mirror *m, const struct object *group, struct slice address, enum cause cause,
+                 enum phase_word phase)
+{
+    struct pending p;
+
+    if (pending_get(m->t, group->uuid, PENDING_MEMBER, FIELD_MEMBERS, address, &p, &m->a))
+        return;
+    p = new_row(m, group, PENDING_MEMBER, cause, phase);
+    p.field = FIELD_MEMBERS;
+    p.alias = address;
+    p.due_ms = m->now_ms + pend_settle_ms(m);
+    begin_waiting(m, &p, "");
+}
+
+void pend_due_again(struct mirror *m, struct pending *p)
+{
+    if (p->reason != PENDING_WAITING || p->due_ms != 0)
+        return;
+    p->due_ms = m->now_ms + pend_settle_ms(m);
+    pend_put(m, p);
+}
+
 void pend_rename(struct mirror *m, const struct object *told, struct slice address, bool keeps_old,
                  enum phase_word phase)
 {
@@ -215,7 +250,11 @@ static bool is_undone(const struct pending *p, const struct object *told, const 
         return true;
     case PENDING_RENAME:
         return slice_eq(wanted->address, told->address);
+    case PENDING_MEMBER:
+        return false;   /* group.c knows */
     case PENDING_CLEAR:
+        if (p->field == FIELD_MEMBERS)
+            return false;
         return p->alias.len ? mirror_has_alias(wanted, p->alias) : object_field(wanted, p->field).len > 0;
     }
     return false;

@@ -102,6 +102,11 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
     if (r->search == NULL || msg->token != r->token || m->load)
         return;
     census_saw(&r->census, e->uuid);
+    if (!search_shows_objects(r->search)) {
+        if (m->context_trusted)
+            subtree_take(m, r->search, e, PHASE_LOCAL, false);
+        return;
+    }
     if (objects_get(m->t, e->uuid, &told, &m->a) == 0)
         return;   /* unknown: told by the census at the end */
     if (slice_eq(told.stamp, entry_stamp(e)) && slice_eq(told.dn, e->dn))
@@ -126,6 +131,8 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg)
         log_warning(m->subject, "reconciling: %s; nothing is concluded", m->context_why);
     else if (s->complete && !m->load)
         course_sweep(m, s, &r->census, PHASE_LOCAL);
+    if (!search_shows_objects(s))
+        subtree_forget(m);
     log_info(m->subject, "reconciled %s: %zu entries differed and are read again", search_kind_word(s->kind), r->differ);
     census_drop(&r->census);
 }

@@ -103,6 +103,24 @@ static void suspected(struct mirror *m, struct pending *p, struct slice why)
     }
 }
 
+/* A container that is not there any more either may be the reason; that it was deleted can be told a moment later than the answer
+ * came. */
+static void without_parent(struct mirror *m, struct pending *p, struct slice why)
+{
+    int64_t patience = 2 * (int64_t)m->conf->retry_interval * 1000;
+    struct object told;
+    enum subtree_verdict v = SUBTREE_UNEXPLAINED;
+
+    if (objects_get(m->t, p->uuid, &told, &m->a) != 0)
+        v = subtree_explains(m, told.dn);
+    if (v == SUBTREE_DELETED)
+        proven(m, p);
+    else if (v == SUBTREE_SOON && p->reason == PENDING_UNPROVEN && m->now_ms - p->detected_ms < patience)
+        ask_again_later(m, p, why);
+    else
+        suspected(m, p, why);
+}
+
 /* clusteredSetup: the server's filter knows nothing of hosts. */
 static bool is_elsewhere(struct mirror *m, const struct entry *e)
 {
@@ -144,7 +162,7 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
         break;
     case LOOKUP_DELETED:
         if (msg->parent_unreadable)
-            suspected(m, &p, msg->text);
+            without_parent(m, &p, msg->text);
         else
             proven(m, &p);
         break;
@@ -157,11 +175,11 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
 
 /* ---- the guard ---------------------------------------------------------------------------------------------- */
 
-static int64_t mirrored(const struct mirror *m, enum guard_kind kind, field_id field)
+static int64_t mirrored(const struct mirror *m, const struct guarded *of)
 {
-    switch (kind) {
+    switch (of->kind) {
     case GUARD_CLEAR:
-        return field < STORE_FIELDS ? m->store->with_field[field] : 0;
+        return of->field < STORE_FIELDS ? m->store->with_field[of->field] : 0;
     case GUARD_GROUP_DELETE:
     case GUARD_MEMBERS:
         return m->store->objects[OBJECT_GROUP];
@@ -174,15 +192,15 @@ static int64_t mirrored(const struct mirror *m, enum guard_kind kind, field_id f
 }
 
 /* Whether mirrored() counts this entry now. */
-static bool is_counted(struct txn *t, const uint8_t *uuid, enum guard_kind kind, field_id field, struct arena *a)
+static bool is_counted(struct txn *t, const uint8_t *uuid, const struct guarded *of, struct arena *a)
 {
     struct object o;
 
     if (objects_get(t, uuid, &o, a) == 0 || o.state == OBJECT_GONE)
         return false;
-    if (kind != GUARD_CLEAR)
+    if (of->kind != GUARD_CLEAR || of->field == FIELD_MEMBERS)
         return true;
-    return field == FIELD_ALIASES ? o.n_aliases > 0 : object_field(&o, field).len > 0;
+    return of->field == FIELD_ALIASES ? o.n_aliases > 0 : object_field(&o, of->field).len > 0;
 }
 
 static int compare_uuids(const void *a, const void *b)
@@ -192,13 +210,13 @@ static int compare_uuids(const void *a, const void *b)
 
 /* From rows to entries: one that lost two aliases is one, and what was released is still part of what was mirrored. Takes a read of
  * each, so it is done only where the rows alone would be held. */
-static void count_entries(struct mirror *m, enum guard_kind kind, field_id field, struct guard_count *count)
+static void count_entries(struct mirror *m, const struct guarded *of, struct guard_count *count)
 {
     struct buf uuids = { 0 };
     struct arena a = { 0 };
     const char *last = NULL;
 
-    window_entries(m->t, kind, field, &uuids);
+    window_entries(m->t, of, &uuids);
     if (uuids.len)
         qsort(uuids.p, uuids.len / UUID_BYTES, UUID_BYTES, compare_uuids);
     count->detected = 0;
@@ -207,53 +225,52 @@ static void count_entries(struct mirror *m, enum guard_kind kind, field_id field
             continue;
         last = p;
         count->detected++;
-        count->mirrored += !is_counted(m->t, (const uint8_t *)p, kind, field, &a);
+        count->mirrored += !is_counted(m->t, (const uint8_t *)p, of, &a);
         arena_reset(&a);
     }
     arena_free(&a);
     buf_free(&uuids);
 }
 
-static void judge_one(struct mirror *m, enum guard_kind kind, field_id field)
+static void judge_one(struct mirror *m, const struct guarded *of)
 {
     const struct config_guard *g = &m->conf->guard;
     struct guard_limits limits = { g->max_deletes, g->max_delete_percent, g->max_clears, g->max_clear_percent,
                                    g->max_members_removed };
-    struct guard_count count = { window_count(m->store, kind, field), mirrored(m, kind, field) };
+    struct guard_count count = { window_count(m->store, of), mirrored(m, of) };
     char why[GUARD_WHY];
     struct hold h;
 
-    if (!guard_holds(kind, &limits, &count, why))
+    if (!guard_holds(of->kind, &limits, &count, why))
         return;
-    if (kind != GUARD_MEMBERS)   /* of one group: there the rows are what counts */
-        count_entries(m, kind, field, &count);
-    if (!guard_holds(kind, &limits, &count, why))
+    if (of->kind != GUARD_MEMBERS)   /* of one group: there the rows are what counts */
+        count_entries(m, of, &count);
+    if (!guard_holds(of->kind, &limits, &count, why))
         return;
     /* What comes joins an open hold by itself, but some may have waited before it was opened for another reason. */
-    if (!hold_find_open(m->t, kind, field, &h, &m->a))
-        pend_open_hold(m, kind, field, why);
-    pend_hold_all(m, kind, field, why);
+    if (!hold_find_open(m->t, of, &h, &m->a))
+        pend_open_hold(m, of, why);
+    pend_hold_all(m, of, why);
 }
 
 static void judge(struct mirror *m)
 {
-    struct reader r = reader_of(buf_slice(&m->judged));
+    size_t n = m->judged.len / sizeof(struct guarded);
 
     if (m->now_ms - m->expired_ms >= 1000 || m->now_ms < m->expired_ms) {
         if (window_expire(m->store, m->t, m->now_ms - m->conf->guard.window * 1000) > 0)
             m->urgent = true;
         m->expired_ms = m->now_ms;
     }
-    while (r.left) {
-        enum guard_kind kind = (enum guard_kind)read_u8(&r);
-        field_id field = read_u16(&r);
-        struct slice rest = slice_make(r.p, r.left);
+    for (size_t i = 0; i < n; i++) {
+        struct guarded of, next;
 
+        memcpy(&of, m->judged.p + i * sizeof(of), sizeof(of));
         /* Bulk changes name the same kind many times in a row: once is enough. */
-        while (rest.len >= 3 && memcmp(rest.p, r.p - 3, 3) == 0)
-            rest = slice_make(rest.p + 3, rest.len - 3);
-        r = reader_of(rest);
-        judge_one(m, kind, field);
+        if (i + 1 < n)
+            memcpy(&next, m->judged.p + (i + 1) * sizeof(next), sizeof(next));
+        if (i + 1 == n || !guarded_same(&of, &next))
+            judge_one(m, &of);
     }
     buf_reset(&m->judged);
     m->judge = false;
@@ -310,6 +327,10 @@ static void run_due(struct mirror *m, struct pending *p)
     case PENDING_RENAME:
         depart_rename(m, p);
         break;
+    case PENDING_MEMBER:
+        if (pending_get(m->t, p->uuid, p->what, p->field, p->alias, p, &m->a) && p->due_ms != 0)
+            group_depart(m, p);   /* with others of its group, if those did not take it along */
+        break;
     }
 }
 
@@ -320,6 +341,7 @@ void release_run(struct mirror *m)
 
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
+    subtree_run(m);
     if (m->judge)
         judge(m);
     m->stalled = false;

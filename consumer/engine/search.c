@@ -3,6 +3,7 @@
 #include <ldap.h>
 #include <stdlib.h>
 
+#include "dn.h"
 #include "log.h"
 #include "mirror.h"
 
@@ -11,6 +12,8 @@ static const struct {
 } kinds[] = {
     [SEARCH_ACCOUNTS] = { "accounts", "account" },
     [SEARCH_GROUPS] = { "groups", "group" },
+    [SEARCH_CONTAINERS] = { "containers", "container" },
+    [SEARCH_MORE_CONTAINERS] = { "containers", "container2" },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == SEARCH_KINDS, "a kind of search without a name");
 
@@ -51,38 +54,92 @@ static struct mapping *make_mapping(const struct config_connector *conf, enum ob
     m = mapping_new(kind, accounts ? conf->account_name_attribute : conf->group_name_attribute,
                     accounts ? conf->account_whole_address : conf->group_whole_address, conf->domain,
                     accounts && conf->clustered ? conf->host_field : NULL, conf->host, o, conf->n_attributes, e);
+    if (m && !accounts)
+        mapping_set_members(m, conf->group_member_attribute, conf->group_address_attribute);
     free(o);
     return m;
 }
 
-static int add_objects(struct mirror *m, enum search_kind kind, char *base, enum config_scope scope, struct err *e)
+/* What has no object class of its own can't hold entries that matter here; a domain is one by its structural class or by dcObject. */
+#define CONTAINERS "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=domain)(objectClass=dcObject)" \
+                   "(objectClass=locality)(objectClass=country)(objectClass=container)(objectClass=nsContainer))"
+
+static char *const container_attrs[] = { (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
+
+/* The deepest DN that both lie within, a part of a; empty: none. */
+static struct slice shared(struct slice a, struct slice b)
+{
+    struct buf one = { 0 }, other = { 0 };
+
+    if (!dn_normalise(b, &other))
+        a.len = 0;
+    for (; a.len > 0; a = dn_parent(a)) {
+        buf_reset(&one);
+        if (dn_normalise(a, &one) && dn_within(buf_slice(&other), buf_slice(&one)))
+            break;
+    }
+    if (one.len > 3 && dn_depth(a) == 1 && memcmp(one.p, "dc=", 3) == 0 && !slice_eq(buf_slice(&one), buf_slice(&other)))
+        a.len = 0;
+    buf_free(&one);
+    buf_free(&other);
+    return a;
+}
+
+char *search_base(const struct config_connector *conf, enum search_kind kind)
+{
+    struct slice accounts = slice_of(conf->account_base), groups = slice_of(conf->group_base);
+    struct slice both = groups.len ? shared(accounts, groups) : accounts;
+
+    switch (kind) {
+    case SEARCH_ACCOUNTS:
+        both = accounts;
+        break;
+    case SEARCH_GROUPS:
+        both = groups;
+        break;
+    case SEARCH_CONTAINERS:
+        both = both.len ? both : accounts;
+        break;
+    case SEARCH_MORE_CONTAINERS:
+        both.len = both.len ? 0 : groups.len;
+        both.p = groups.p;
+        break;
+    case SEARCH_KINDS:
+        break;
+    }
+    return both.len ? mem_printf("%.*s", SLICE_ARG(both)) : NULL;
+}
+
+static int add(struct mirror *m, enum search_kind kind, enum config_scope scope, struct err *e)
 {
     unsigned i = m->n_searches;
     struct mirror_search *s = &m->searches[i];
+    char *base = search_base(m->conf, kind);
 
+    if (base == NULL)
+        return 0;
     *s = (struct mirror_search){ .kind = kind };
+    m->specs[i] = (struct search_spec){ .base = base, .scope = ldap_scope(scope), .attrs = (char **)container_attrs };
+    m->n_searches++;
+    dn_normalise(slice_of(base), &s->base);
+    if (kind == SEARCH_CONTAINERS || kind == SEARCH_MORE_CONTAINERS) {
+        m->specs[i].filter = mem_strdup(CONTAINERS);
+        return 0;
+    }
     s->mapping = make_mapping(m->conf, search_objects(s), e);
     if (s->mapping == NULL)
         return -1;
-    m->specs[i] = (struct search_spec){
-        .base = base,
-        .scope = ldap_scope(scope),
-        .filter = config_filter(m->conf, search_objects(s)),
-        .attrs = s->mapping->request,
-    };
-    m->n_searches++;
+    m->specs[i].filter = config_filter(m->conf, search_objects(s));
+    m->specs[i].attrs = s->mapping->request;
     return 0;
 }
 
 int search_make_all(struct mirror *m, struct err *e)
 {
-    const struct config_connector *conf = m->conf;
-
-    if (add_objects(m, SEARCH_ACCOUNTS, conf->account_base, conf->account_scope, e) != 0)
+    if (add(m, SEARCH_ACCOUNTS, m->conf->account_scope, e) != 0 || add(m, SEARCH_GROUPS, m->conf->group_scope, e) != 0)
         return -1;
-    if (conf->group_base[0] != '\0')
-        return add_objects(m, SEARCH_GROUPS, conf->group_base, conf->group_scope, e);
-    return 0;
+    add(m, SEARCH_CONTAINERS, SCOPE_SUB, e);
+    return add(m, SEARCH_MORE_CONTAINERS, SCOPE_SUB, e);
 }
 
 void search_free_all(struct mirror *m)
@@ -96,7 +153,9 @@ void search_free_all(struct mirror *m)
         csn_set_free(&s->shown);
         buf_free(&s->ask);
         mapping_free(&s->mapping);
+        buf_free(&s->base);
         free(m->specs[i].filter);
+        free(m->specs[i].base);
     }
     m->n_searches = 0;
 }
@@ -114,9 +173,16 @@ const struct search_spec *search_spec(const struct mirror *m, const struct mirro
 struct mirror_search *search_of(struct mirror *m, enum object_kind kind)
 {
     for (unsigned i = 0; i < m->n_searches; i++)
-        if (search_objects(&m->searches[i]) == kind)
+        if (search_shows_objects(&m->searches[i]) && search_objects(&m->searches[i]) == kind)
             return &m->searches[i];
     return &m->searches[0];
+}
+
+unsigned search_side(const struct mirror *m, const struct mirror_search *s)
+{
+    bool apart = m->searches[m->n_searches - 1].kind == SEARCH_MORE_CONTAINERS;
+
+    return apart && (s->kind == SEARCH_GROUPS || s->kind == SEARCH_MORE_CONTAINERS);
 }
 
 /* ---- how they stand ----------------------------------------------------------------------------------------- */
@@ -125,6 +191,14 @@ bool search_any_refreshing(const struct mirror *m)
 {
     for (unsigned i = 0; i < m->n_searches; i++)
         if (m->searches[i].refreshing)
+            return true;
+    return false;
+}
+
+bool search_objects_refreshing(const struct mirror *m)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (search_shows_objects(&m->searches[i]) && m->searches[i].refreshing)
             return true;
     return false;
 }
@@ -181,19 +255,30 @@ void search_write(struct mirror *m, struct mirror_search *s)
     buf_free(&b);
 }
 
+/* Of containers, what they are searched under, and who asks. */
+static char *fingerprint(const struct mirror *m, const struct mirror_search *s)
+{
+    if (search_shows_objects(s))
+        return config_fingerprint(m->conf, search_objects(s));
+    return mem_printf("base=%s\nbindDN=%s\nsaslMechanism=%s\ntlsCertFile=%s\n", search_spec(m, s)->base, m->conf->bind_dn,
+                      m->conf->sasl_mechanism, m->conf->sasl_mechanism[0] ? m->conf->tls_cert_file : "");
+}
+
 void search_check_fingerprint(struct mirror *m, struct mirror_search *s)
 {
     const char *key = search_kind_key(s->kind);
-    char *now = config_fingerprint(m->conf, search_objects(s));
+    char *now = fingerprint(m, s);
     struct slice stored;
 
     if (!meta_get(m->t, "fingerprint", key, &stored)) {
         meta_put(m->t, "fingerprint", key, slice_of(now));
     } else if (!slice_eq(stored, slice_of(now))) {
-        log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
-                                "will be held for you");
+        if (search_shows_objects(s)) {
+            log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
+                                    "will be held for you");
+            meta_put(m->t, "suspicion", key, slice_of("the configuration was changed"));
+        }
         cookie_free(&s->cookie);
-        meta_put(m->t, "suspicion", key, slice_of("the configuration was changed"));
         meta_put(m->t, "fingerprint", key, slice_of(now));
         search_write(m, s);
     }

@@ -24,17 +24,27 @@ struct mirror;
 enum search_kind {
     SEARCH_ACCOUNTS,
     SEARCH_GROUPS,
+    SEARCH_CONTAINERS,         /* at and above which those lie: under what their bases share */
+    SEARCH_MORE_CONTAINERS,    /* where they share nothing: those of groups */
     SEARCH_KINDS
 };
-const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups" */
-const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group" */
+const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups", "containers" */
+const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group", "container", "container2" */
+
+/* Something should have come, and did not. */
+struct silence {
+    int64_t since_ms;          /* monotonic; 0: nothing is missing */
+    int64_t reissue_after_ms;  /* so long until the search is issued again; doubles each time. 0: the first one is to come */
+};
 
 struct mirror_search {
     enum search_kind kind;
-    struct mapping *mapping;
+    struct mapping *mapping;   /* NULL: of containers */
+    struct buf base;           /* the canonical form of the spec's */
     bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
     bool complete;             /* the refresh of this session came to its end */
     bool had_cookie;
+    bool knew;                 /* containers: some were known when it began */
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     bool was_behind;           /* … when this session began */
     bool no_csn;               /* the refresh ended with no CSN at all: it proves nothing */
@@ -54,14 +64,25 @@ struct mirror_search {
     int64_t received;
     int64_t refresh_began_ms;  /* monotonic */
     int64_t refresh_ended_ms;
+    struct silence silence;    /* the others were told of something that it was not */
     int64_t reconciled_ms;     /* wall clock of the last comparison of all entries; 0: not read yet */
 };
 
-/* What is mirrored of the entries of a search. */
+static inline bool search_shows_objects(const struct mirror_search *s)
+{
+    return s->mapping != NULL;
+}
+
+/* What is mirrored of the entries of a search that shows objects. */
 static inline enum object_kind search_objects(const struct mirror_search *s)
 {
     return s->kind == SEARCH_GROUPS ? OBJECT_GROUP : OBJECT_ACCOUNT;
 }
+
+/* The base of a search as the configuration has it, malloc'ed; NULL: there is no such search. Containers are searched under the
+ * deepest DN that the bases of accounts and groups share. One that is a top-level domain alone ("dc=com") counts as none: nobody's
+ * server has it as a naming context. */
+char *search_base(const struct config_connector *conf, enum search_kind kind);
 
 /* Fills m->searches and m->specs from m->conf. 0, or -1 and *e: a mapping that can't be. */
 int search_make_all(struct mirror *m, struct err *e);
@@ -75,7 +96,11 @@ struct mirror_search *search_of(struct mirror *m, enum object_kind kind);
 /* The spec of the same index. */
 const struct search_spec *search_spec(const struct mirror *m, const struct mirror_search *s);
 
+/* 0 or 1: searches of one side lie in one naming context, as far as the configuration tells. */
+unsigned search_side(const struct mirror *m, const struct mirror_search *s);
+
 bool search_any_refreshing(const struct mirror *m);
+bool search_objects_refreshing(const struct mirror *m);
 /* In sync: the refresh of each came to its end. */
 bool search_all_complete(const struct mirror *m);
 

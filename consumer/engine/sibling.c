@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "members.h"
 #include "mirror.h"
 
 /* Objects looked at in one round: nobody may notice the search of a field that one in a million has. */
@@ -74,8 +75,10 @@ static void set_not_now(const struct mirror *m, struct sibling *s)
 
 /* ---- finding one -------------------------------------------------------------------------------------------- */
 
-static bool has_field(const struct object *o, field_id field)
+static bool has_field(struct mirror *m, const struct object *o, field_id field)
 {
+    if (field == FIELD_MEMBERS)
+        return o->kind == OBJECT_GROUP && told_any(m->t, o->uuid, true);
     return field == FIELD_ALIASES ? o->n_aliases > 0 : object_field(o, field).len > 0;
 }
 
@@ -94,7 +97,7 @@ static bool is_pending(struct mirror *m, const uint8_t *uuid, field_id field, st
 
 static bool is_candidate(struct mirror *m, const struct object *o, field_id field, struct arena *a)
 {
-    return o->state == OBJECT_MIRRORED && has_field(o, field) &&
+    return o->state == OBJECT_MIRRORED && has_field(m, o, field) &&
            !is_pending(m, o->uuid, field, a);
 }
 
@@ -237,7 +240,7 @@ static void hold(struct mirror *m, struct sibling *s, const struct object *told)
 
     snprintf(why, sizeof(why), "another entry lost it too: %.*s", (int)(told->address.len < 100 ? told->address.len : 100),
              told->address.p);
-    pend_hold_all(m, GUARD_CLEAR, s->field, why);
+    pend_hold_all(m, &(struct guarded){ .kind = GUARD_CLEAR, .field = s->field }, why);
     s->state = NOTHING_KNOWN;
 }
 
@@ -248,6 +251,17 @@ static bool is_kept(const struct mapping_note *n, field_id field)
         if (n->keep && n->field == field)
             return true;
     return false;
+}
+
+static bool shows_field(struct mirror *m, const struct entry *e, const struct object *wanted, field_id field)
+{
+    const struct mapping *groups = search_of(m, OBJECT_GROUP)->mapping;
+    struct member_list list;
+
+    if (field != FIELD_MEMBERS)
+        return has_field(m, wanted, field);
+    member_read(groups, search_of(m, OBJECT_ACCOUNT)->mapping, e, &m->a, &list);
+    return list.n > 0;
 }
 
 static void take_content(struct mirror *m, struct sibling *s, const struct entry *e)
@@ -261,7 +275,7 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
         return;   /* what has become of it meanwhile is known */
     switch (mapping_apply(search_of(m, told.kind)->mapping, e, &told, &m->a, &wanted, &reason, &notes)) {
     case MAPPED:
-        if (has_field(&wanted, s->field) || is_kept(notes, s->field))
+        if (shows_field(m, e, &wanted, s->field) || is_kept(notes, s->field))
             set_fine(s);
         else
             hold(m, s, &told);

@@ -59,8 +59,8 @@ void status_json_hold(void *array, const struct hold *h)
     if (h->rejected)
         return;
     json_array_append_new(array, json_pack("{s:s,s:s,s:o,s:I,s:o}", "id", hold_id_text(h, id), "kind",
-                                           guard_kind_name(h->kind), "field",
-                                           h->field ? status_json_text(slice_of(field_name(h->field))) : json_null(),
+                                           guard_kind_name(h->of.kind), "field",
+                                           h->of.field ? status_json_text(slice_of(field_name(h->of.field))) : json_null(),
                                            "count", (json_int_t)h->count, "since", time_or_null(h->since_ms)));
 }
 

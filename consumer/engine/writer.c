@@ -138,13 +138,13 @@ static bool is_settled(struct writer *w, int64_t next_due)
     int64_t settle = m->run == RUN_DRY ? 0 : m->conf->guard.settle * 1000;
 
     return m->insync_ms != 0 && m->insync_ms + settle <= m->now_ms && m->asked == 0 && search_asking(m, 0) == NULL &&
-           m->store->pending_unanswered == 0 && (next_due < 0 || next_due > m->now_ms);
+           fetch_is_idle(m) && !m->sweep && m->store->pending_unanswered == 0 && (next_due < 0 || next_due > m->now_ms);
 }
 
 /* -1: not known. What is mirrored is about what comes, but in a first load, or where a cookie spares us most of it. */
 static int64_t expected(const struct mirror *m, const struct mirror_search *s)
 {
-    int64_t known = m->store->objects[search_objects(s)];
+    int64_t known = search_shows_objects(s) ? m->store->objects[search_objects(s)] : 0;
 
     return m->load || s->had_cookie || known == 0 ? -1 : known;
 }
@@ -178,7 +178,7 @@ static void publish(struct writer *w)
     s->n_searches = m->n_searches;
     for (unsigned i = 0; i < m->n_searches; i++)
         publish_search(m, &m->searches[i], &s->searches[i]);
-    s->lag_ms = !search_all_complete(m) ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
+    s->lag_ms = !search_all_complete(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];
@@ -308,6 +308,21 @@ static void send_listing(struct writer *w)
     note_asked(m, s);
     reconcile_begin(m, s, next_token(w));
     probe_list(w->probe, w->token, search_index(m, s), w->uri);
+}
+
+/* What lies under a container that came. */
+static void send_fetch(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+    char *base = NULL;
+    struct mirror_search *s = w->probe ? fetch_due(m, &base) : NULL;
+
+    if (s == NULL)
+        return;
+    note_asked(m, s);
+    fetch_begin(m, s, next_token(w));
+    probe_read(w->probe, w->token, search_index(m, s), source_uri_index(w->source), base);
+    free(base);
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -488,6 +503,9 @@ static int64_t next_deadline(struct writer *w)
     due = reconcile_next(m);
     if (due >= 0 && (at < 0 || now + due - wall < at))
         at = due > wall ? now + (due - wall) : now;
+    due = fetch_next(m);
+    if (due >= 0 && (at < 0 || now + due - wall < at))
+        at = due > wall ? now + (due - wall) : now;
     if (w->lazy_since_ms && (at < 0 || w->lazy_since_ms + LAZY_MS < at))
         at = w->lazy_since_ms + LAZY_MS;
     if (m->urgent && (at < 0 || w->round_began_ms + REFRESH_COMMIT_MS < at))
@@ -533,6 +551,7 @@ static void end_round(struct writer *w)
     note_first(w);
     send_removals(w);
     heartbeat(m, HEARTBEAT_MS);
+    send_fetch(w);
     send_listing(w);
     for (unsigned i = 0; i < m->n_searches; i++)
         if (m->searches[i].cookie_dirty)

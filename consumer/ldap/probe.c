@@ -22,6 +22,7 @@ struct request {
     unsigned search;
     size_t uri;
     bool list;
+    char *base;                  /* of a list with content: where; NULL: of the search, without content. Owned */
     uint8_t *uuids;              /* n × UUID_BYTES, owned */
     struct slice *dns;           /* n, or NULL; owned, their texts in `texts` */
     struct arena texts;
@@ -370,10 +371,14 @@ static int list(struct job *job, struct err *e)
 {
     static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
     const struct search_spec *spec = spec_of(job);
-    struct reading r = { .base = spec->base, .scope = spec->scope, .filter = spec->filter, .attrs = (char **)attrs,
-                         .timeout_s = quiet_s(job), .memory = job_memory, .row = list_row, .ctx = job };
+    const char *base = job->request->base;
+    char **whole = base ? lookup_attrs(spec->attrs) : NULL;
+    struct reading r = { .base = base ? base : spec->base, .scope = spec->scope, .filter = spec->filter,
+                         .attrs = whole ? whole : (char **)attrs, .timeout_s = quiet_s(job), .memory = job_memory, .row = list_row,
+                         .ctx = job };
     int rc = directory_search(&job->probe->directory, &r, e);
 
+    free(whole);
     if (rc != LDAP_SUCCESS || !job->nameless)
         return rc;
     err_set(e, ERR_UNAVAILABLE, "%s: entries came without entryUUID: give the bind DN the right to read it", spec->base);
@@ -447,6 +452,7 @@ static struct request *take_request(struct probe *p)
 static void free_request(struct request *r)
 {
     free(r->uuids);
+    free(r->base);
     free(r->dns);
     arena_free(&r->texts);
     free(r);
@@ -526,6 +532,14 @@ void probe_list(struct probe *p, uint32_t token, unsigned search, size_t uri)
     struct request *r = mem_alloc(sizeof(*r));
 
     *r = (struct request){ .token = token, .search = search, .uri = uri, .list = true };
+    enqueue(p, r);
+}
+
+void probe_read(struct probe *p, uint32_t token, unsigned search, size_t uri, const char *base)
+{
+    struct request *r = mem_alloc(sizeof(*r));
+
+    *r = (struct request){ .token = token, .search = search, .uri = uri, .list = true, .base = mem_strdup(base) };
     enqueue(p, r);
 }
 

@@ -30,6 +30,9 @@ void probe_lookup(struct probe *p, uint32_t token, unsigned search, size_t uri, 
 /* Lists uuid, dn and entryCSN of all entries of a search. */
 void probe_list(struct probe *p, uint32_t token, unsigned search, size_t uri);
 
+/* Lists, with their whole content, the entries of a search that lie at or under `base`, which is copied. */
+void probe_read(struct probe *p, uint32_t token, unsigned search, size_t uri, const char *base);
+
 /* Whom the watchdog asks: also set by each request. Any thread. */
 void probe_set_uri(struct probe *p, size_t uri);
 

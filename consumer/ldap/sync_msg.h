@@ -31,7 +31,7 @@ enum sync_type {
                               entryUUID of the search's base (NULL: not there or not readable) */
     SYNC_LOOKUP,           /* of entry->uuid: outcome; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT;
                               parent_unreadable may be set if it is DELETED, and text then says what that means */
-    SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN */
+    SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN, or (probe_read()) its whole content */
     SYNC_PROBE_END,        /* the request is through: rc (LDAP result code or libldap's negative one), text */
     SYNC_SILENT            /* the provider did not answer within the timeout: text */
 };

@@ -84,7 +84,7 @@ static enum object_kind field_kind(const char *field)
 static field_id override_field(const struct mapping_override *o, struct err *e)
 {
     /* A name is changed by a rename only, and secrets have no business in actions. */
-    static const char *const ours[] = { "account.name", "account.password", "group.name" };
+    static const char *const ours[] = { "account.name", "account.password", "group.name", "members" };
     field_id field;
 
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
@@ -133,16 +133,29 @@ static void request(struct mapping *m, size_t *n, const char *attribute)
     m->request[(*n)++] = mem_strdup(attribute);
 }
 
+static void free_request(struct mapping *m)
+{
+    for (char **r = m->request; r && *r; r++)
+        free(*r);
+    free(m->request);
+    m->request = NULL;
+}
+
 static void build_request(struct mapping *m)
 {
     size_t n = 0;
 
-    m->request = mem_alloc((m->n_rows + 5) * sizeof(*m->request));
+    free_request(m);
+    m->request = mem_alloc((m->n_rows + 7) * sizeof(*m->request));
     request(m, &n, m->name_attribute);
     for (size_t i = 0; i < m->n_rows; i++)
         request(m, &n, m->rows[i].attribute);
     if (m->host_attribute)
         request(m, &n, m->host_attribute);
+    if (m->member_attribute)
+        request(m, &n, m->member_attribute);
+    if (m->address_attribute)
+        request(m, &n, m->address_attribute);
     request(m, &n, "entryCSN");
     request(m, &n, "modifyTimestamp");
 }
@@ -180,6 +193,15 @@ struct mapping *mapping_new(enum object_kind kind, const char *name_attribute, b
     return m;
 }
 
+void mapping_set_members(struct mapping *m, const char *member_attribute, const char *address_attribute)
+{
+    free(m->member_attribute);
+    free(m->address_attribute);
+    m->member_attribute = copy_unless_empty(member_attribute);
+    m->address_attribute = copy_unless_empty(address_attribute);
+    build_request(m);
+}
+
 void mapping_free(struct mapping **mp)
 {
     struct mapping *m = *mp;
@@ -188,10 +210,10 @@ void mapping_free(struct mapping **mp)
         return;
     for (size_t i = 0; i < m->n_rows; i++)
         free(m->rows[i].attribute);
-    for (char **r = m->request; r && *r; r++)
-        free(*r);
+    free_request(m);
     free(m->rows);
-    free(m->request);
+    free(m->member_attribute);
+    free(m->address_attribute);
     free(m->name_attribute);
     free(m->domain);
     free(m->host_attribute);

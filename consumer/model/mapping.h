@@ -29,6 +29,8 @@ struct mapping {
     char *domain;                 /* lower case; may be NULL where names are whole addresses */
     char *host_attribute;         /* NULL: no clusteredSetup */
     char *host;
+    char *member_attribute;       /* of groups; NULL: their members are not read */
+    char *address_attribute;      /* of groups: more members, given as addresses; may be NULL */
     size_t n_rows;
     struct mapping_row *rows;
     char **request;               /* NULL-terminated: attributes to ask the server for, each once; with entryCSN and
@@ -51,6 +53,9 @@ struct mapping *mapping_new(enum object_kind kind, const char *name_attribute, b
                             const char *host_attribute, const char *host, const struct mapping_override *overrides,
                             size_t n_overrides, struct err *e);
 void mapping_free(struct mapping **m);
+
+/* Of groups: where their members stand, which is then asked for too. Copies; "" is as good as NULL. */
+void mapping_set_members(struct mapping *m, const char *member_attribute, const char *address_attribute);
 
 enum mapping_result {
     MAPPED,

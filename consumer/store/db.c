@@ -16,12 +16,14 @@
 static const char *const table_names[] = {
     "meta", "object", "uuid", "address", "pending", "due", "hold", "window", "want", "want_uuid", "invalid", "queue",
     "sink", "record", "record_address", "record_due", "aside", "aside_key", "aside_due", "aside_behind", "aside_wait",
+    "container", "container_dn", "dn", "member", "named", "told", "leaving",
 };
 _Static_assert(sizeof(table_names) / sizeof(table_names[0]) == TABLES, "one name per table");
 
 struct db {
     MDB_env *env;
     MDB_dbi dbi[TABLES];
+    bool missing[TABLES];   /* read only: of a state that an older version made */
 };
 
 struct txn {
@@ -50,8 +52,12 @@ static int open_tables(struct db *db, bool create)
 
     if (rc != 0)
         return rc;
-    for (int i = 0; i < TABLES && rc == 0; i++)
+    for (int i = 0; i < TABLES && rc == 0; i++) {
         rc = mdb_dbi_open(t, table_names[i], create ? MDB_CREATE : 0, &db->dbi[i]);
+        db->missing[i] = rc == MDB_NOTFOUND && i != TABLE_META;
+        if (db->missing[i])
+            rc = 0;
+    }
     if (rc != 0) {
         mdb_txn_abort(t);
         return rc;
@@ -203,7 +209,7 @@ bool txn_get(struct txn *t, enum table table, struct slice key, struct slice *va
     MDB_val k = val_of(key), v;
     int rc;
 
-    if (t->error != 0)
+    if (t->error != 0 || t->db->missing[table])
         return false;
     rc = mdb_get(t->mdb, t->db->dbi[table], &k, &v);
     if (rc == 0) {
@@ -268,7 +274,7 @@ uint64_t txn_count(struct txn *t, enum table table)
     MDB_stat st;
     int rc;
 
-    if (t->error != 0)
+    if (t->error != 0 || t->db->missing[table])
         return 0;
     rc = mdb_stat(t->mdb, t->db->dbi[table], &st);
     if (rc != 0) {
@@ -327,7 +333,7 @@ void walk_begin(struct walk *w, struct txn *t, enum table table)
     int rc;
 
     *w = (struct walk){ .t = t };
-    if (t->error != 0)
+    if (t->error != 0 || t->db->missing[table])
         return;
     rc = mdb_cursor_open(t->mdb, t->db->dbi[table], &c);
     if (rc != 0)

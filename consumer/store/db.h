@@ -35,6 +35,13 @@ enum table {
     TABLE_ASIDE_DUE,
     TABLE_ASIDE_BEHIND,
     TABLE_ASIDE_WAIT,
+    TABLE_CONTAINER, /* containers.h */
+    TABLE_CONTAINER_DN,
+    TABLE_DN,        /* objects.h */
+    TABLE_MEMBER,    /* members.h */
+    TABLE_NAMED,
+    TABLE_TOLD,
+    TABLE_LEAVING,   /* pending.h */
     TABLES
 };
 
@@ -42,7 +49,8 @@ struct db;
 
 enum db_mode { DB_READ, DB_WRITE };
 
-/* Opens the environment in folder `path` (made with its tables if it is not there and mode is DB_WRITE). NULL and *e:
+/* Opens the environment in folder `path` (made with its tables if it is not there and mode is DB_WRITE). To a reader, a table
+ * that an older version did not make is empty. NULL and *e:
  * class ERR_NOTFOUND if there is no state yet (DB_READ), else ERR_INTERNAL. */
 struct db *db_open(const char *path, enum db_mode mode, struct err *e);
 void db_close(struct db **db);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "members.h"
 #include "step.h"
 
 /* Dirty pages are private memory until the commit: so much of an index goes into one transaction. */
@@ -73,6 +74,7 @@ struct load *load_begin(struct store *s, struct txn *t)
     if (s->next_oid != 1 || txn_count(t, TABLE_OBJECT) != 0 || txn_count(t, TABLE_WANT) != 0)
         return NULL;
     meta_put(t, "loading", NULL, slice_of("1"));
+    meta_put(t, "unbound", NULL, slice_of("1"));
     STEP_POINT(load_begin);
     return mem_alloc(sizeof(struct load));
 }
@@ -202,6 +204,29 @@ static void collect_addresses(struct rows *r, object_id id, const struct object 
         objects_address_key(hash64(o->aliases[i]), id, rows_add(r));
 }
 
+static void collect_dn(struct rows *r, object_id id, const struct object *o)
+{
+    uint64_t hash;
+
+    if (objects_dn_hash(o, &hash))
+        objects_address_key(hash, id, rows_add(r));
+}
+
+/* Not from objects but from TABLE_MEMBER: who names what. */
+static int collect_named(struct store *s, struct rows *r, struct err *e)
+{
+    struct txn *t = txn_begin(s->db, DB_READ);
+    struct slice key, value;
+    struct walk w;
+
+    walk_begin(&w, t, TABLE_MEMBER);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &value))
+        if (members_is_bound_late(key))
+            members_named_key(key, rows_add(r));
+    walk_end(&w);
+    return txn_commit(&t, e);
+}
+
 static int collect(struct store *s, struct rows *r, void (*of)(struct rows *, object_id, const struct object *),
                    struct err *e)
 {
@@ -250,12 +275,13 @@ static int write_rows(struct store *s, const struct rows *r, enum table table, s
     return 0;
 }
 
+/* of NULL: TABLE_NAMED. */
 static int build_index(struct store *s, enum table table, size_t key_width, size_t width,
                        void (*of)(struct rows *, object_id, const struct object *),
                        const atomic_bool *cancel, struct err *e)
 {
     struct rows r = { .width = width };
-    int rc = collect(s, &r, of, e);
+    int rc = of ? collect(s, &r, of, e) : collect_named(s, &r, e);
 
     if (rc == 0) {
         sort(r.bytes, r.n, width, 0);
@@ -266,12 +292,37 @@ static int build_index(struct store *s, enum table table, size_t key_width, size
     return rc;
 }
 
+static int build_dns(struct store *s, const atomic_bool *cancel, struct err *e)
+{
+    return build_index(s, TABLE_DN, 16, 16, collect_dn, cancel, e) != 0 ||
+                   build_index(s, TABLE_NAMED, MEMBERS_NAMED_KEY, MEMBERS_NAMED_KEY, NULL, cancel, e) != 0
+               ? -1
+               : 0;
+}
+
+int load_dns(struct store *s, const atomic_bool *cancel, struct err *e)
+{
+    struct txn *t;
+
+    if (s->has_dns)
+        return 0;
+    if (build_dns(s, cancel, e) != 0)
+        return -1;
+    t = store_begin(s);
+    meta_put(t, "dn", NULL, slice_of("1"));
+    if (store_commit(s, &t, e) != 0)
+        return -1;
+    s->has_dns = true;
+    return 0;
+}
+
 int load_build(struct store *s, const atomic_bool *cancel, struct err *e)
 {
     struct txn *t;
 
     if (build_index(s, TABLE_UUID, UUID_BYTES, UUID_BYTES + 8, collect_uuid, cancel, e) != 0 ||
-        build_index(s, TABLE_ADDRESS, 16, 16, collect_addresses, cancel, e) != 0)
+        build_index(s, TABLE_ADDRESS, 16, 16, collect_addresses, cancel, e) != 0 ||
+        (s->has_dns && build_dns(s, cancel, e) != 0))
         return -1;
     t = store_begin(s);
     meta_put(t, "loading", NULL, (struct slice){ 0 });

@@ -26,6 +26,8 @@ void load_free(struct load **l);
 
 /* Whether the indexes are missing. */
 bool load_pending(struct txn *t);
+/* From now on TABLE_DN is kept: builds it, and TABLE_NAMED, from what is there, if that was not so yet. *cancel as below. */
+int load_dns(struct store *s, const atomic_bool *cancel, struct err *e);
 /* Builds them from the objects, from the beginning. When *cancel (may be NULL) becomes true it gives up with ERR_TEMP;
  * the row "loading" stays, so that the next start does it. */
 int load_build(struct store *s, const atomic_bool *cancel, struct err *e);

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "entry.h"
+#include "member.h"
+
 static void put_be64(uint64_t v, uint8_t *out)
 {
     for (int i = 0; i < 8; i++)
@@ -56,6 +59,51 @@ object_id objects_get(struct txn *t, const uint8_t *uuid, struct object *o, stru
     /* Copied, since LMDB may move a page with the next write of this transaction. */
     bytes = arena_copy(a, bytes.p, bytes.len);
     return object_decode(bytes, o, a) == 0 ? id : 0;
+}
+
+bool objects_read(struct txn *t, object_id id, struct object *o, struct arena *a)
+{
+    struct slice bytes;
+
+    if (!read_object(t, id, &bytes))
+        return false;
+    bytes = arena_copy(a, bytes.p, bytes.len);
+    return object_decode(bytes, o, a) == 0;
+}
+
+static bool stands_at(const struct object *o, struct slice ref)
+{
+    struct buf b = { 0 };
+    bool same = o->state != OBJECT_GONE && member_ref_of_dn(o->dn, &b) && slice_eq(buf_slice(&b), ref);
+
+    buf_free(&b);
+    return same;
+}
+
+object_id objects_by_dn(struct txn *t, struct slice ref, struct object *o, struct arena *a)
+{
+    uint8_t prefix[16];
+    struct slice key, ignored, bytes, stamp = { "", 0 };
+    object_id found = 0;
+    struct arena scratch = { 0 };
+    struct object candidate;
+    struct walk w;
+
+    objects_address_key(hash64(ref), 0, prefix);
+    walk_begin(&w, t, TABLE_DN);
+    while (walk_next(&w, slice_make(prefix, sizeof(prefix)), &key, &ignored) &&
+           slice_has_prefix(key, slice_make(prefix, 8))) {
+        object_id id = objects_id_of(slice_make(key.p + 8, 8));
+
+        if (!read_object(t, id, &bytes) || object_decode(bytes, &candidate, &scratch) != 0 || !stands_at(&candidate, ref) ||
+            (found && stamp_older(candidate.stamp, stamp)))
+            continue;
+        found = id;
+        stamp = candidate.stamp;
+    }
+    walk_end(&w);
+    arena_free(&scratch);
+    return found && objects_read(t, found, o, a) ? found : 0;
 }
 
 static bool owns(const struct object *o, struct slice address, bool *is_alias)
@@ -119,6 +167,30 @@ static void index_all(struct txn *t, const struct object *o, object_id id, bool 
         index_address(t, o->aliases[i], id, add);
 }
 
+bool objects_dn_hash(const struct object *o, uint64_t *hash)
+{
+    struct buf b = { 0 };
+    bool is_dn = member_ref_of_dn(o->dn, &b);
+
+    *hash = is_dn ? hash64(buf_slice(&b)) : 0;
+    buf_free(&b);
+    return is_dn;
+}
+
+static void index_dn(struct txn *t, const struct object *o, object_id id, bool add)
+{
+    uint8_t key[16];
+    uint64_t hash;
+
+    if (!objects_dn_hash(o, &hash))
+        return;
+    objects_address_key(hash, id, key);
+    if (add)
+        txn_put(t, TABLE_DN, slice_make(key, sizeof(key)), (struct slice){ "", 0 });
+    else
+        txn_del(t, TABLE_DN, slice_make(key, sizeof(key)));
+}
+
 static bool same_addresses(const struct object *a, const struct object *b)
 {
     if (!slice_eq(a->address, b->address) || a->n_aliases != b->n_aliases)
@@ -158,6 +230,11 @@ object_id objects_put(struct store *s, struct txn *t, object_id id, const struct
         index_all(t, old, id, false);
         index_all(t, o, id, true);
     }
+    if (s->has_dns && !(old && slice_eq(old->dn, o->dn))) {
+        if (old)
+            index_dn(t, old, id, false);
+        index_dn(t, o, id, true);
+    }
     if (old)
         objects_count(s, old, -1);
     objects_count(s, o, 1);
@@ -174,6 +251,8 @@ void objects_remove(struct store *s, struct txn *t, object_id id, const struct o
 
     objects_id_key(id, key);
     index_all(t, old, id, false);
+    if (s->has_dns)
+        index_dn(t, old, id, false);
     txn_del(t, TABLE_UUID, slice_make(old->uuid, UUID_BYTES));
     txn_del(t, TABLE_OBJECT, slice_make(key, sizeof(key)));
     objects_count(s, old, -1);

@@ -16,6 +16,8 @@
 #define FLAG_AGAIN 16
 #define FLAG_KEEPS_OLD 32
 
+#define LEAVING_KEY (8 + UUID_BYTES)
+
 const char *pending_reason_name(enum pending_reason r)
 {
     switch (r) {
@@ -35,22 +37,36 @@ const char *pending_reason_name(enum pending_reason r)
     return "unknown";
 }
 
-enum guard_kind pending_guard_kind(const struct pending *p)
+struct guarded pending_guarded(const struct pending *p)
 {
+    struct guarded of = { .kind = GUARD_CLEAR };
+
     switch (p->what) {
     case PENDING_DELETE:
-        return p->kind == OBJECT_GROUP ? GUARD_GROUP_DELETE : GUARD_ACCOUNT_DELETE;
+        of.kind = p->kind == OBJECT_GROUP ? GUARD_GROUP_DELETE : GUARD_ACCOUNT_DELETE;
+        break;
     case PENDING_RENAME:
-        return GUARD_ACCOUNT_RENAME;
+        of.kind = GUARD_ACCOUNT_RENAME;
+        break;
+    case PENDING_MEMBER:
+        of.kind = GUARD_MEMBERS;
+        memcpy(of.group, p->uuid, UUID_BYTES);
+        break;
     case PENDING_CLEAR:
+        of.field = p->field;
         break;
     }
-    return GUARD_CLEAR;
+    return of;
 }
 
-static field_id guard_field(const struct pending *p)
+bool pending_is_guarded(const struct pending *p)
 {
-    return p->what == PENDING_CLEAR ? p->field : FIELD_NONE;
+    return p->what != PENDING_RENAME || p->kind == OBJECT_ACCOUNT;
+}
+
+bool guarded_same(const struct guarded *a, const struct guarded *b)
+{
+    return a->kind == b->kind && a->field == b->field && memcmp(a->group, b->group, UUID_BYTES) == 0;
 }
 
 static void put_key(struct buf *b, const uint8_t *uuid, enum pending_what what, field_id field, struct slice alias)
@@ -179,88 +195,105 @@ int64_t pending_first_due(struct txn *t)
 
 struct window_count {
     struct window_count *next;
-    enum guard_kind kind;
-    field_id field;
+    struct guarded of;
     int64_t n;
 };
 
-static struct window_count *window_of(struct store *s, enum guard_kind kind, field_id field)
+static struct window_count *window_of(struct store *s, const struct guarded *of)
 {
     struct window_count *c;
 
     for (c = s->windows; c; c = c->next)
-        if (c->kind == kind && c->field == field)
+        if (guarded_same(&c->of, of))
             return c;
     c = mem_alloc(sizeof(*c));
-    c->kind = kind;
-    c->field = field;
+    c->of = *of;
     c->next = s->windows;
     s->windows = c;
     return c;
 }
 
-int64_t window_count(const struct store *s, enum guard_kind kind, field_id field)
+int64_t window_count(const struct store *s, const struct guarded *of)
 {
     for (const struct window_count *c = s->windows; c; c = c->next)
-        if (c->kind == kind && c->field == field)
+        if (guarded_same(&c->of, of))
             return c->n;
     return 0;
 }
 
-/* What the keys of a kind's (and field's) rows begin with. */
-static void window_prefix(enum guard_kind kind, field_id field, struct buf *prefix)
+/* The first part of a key: all rows of these begin with it. */
+static void put_guarded(struct buf *key, const struct guarded *of)
 {
-    buf_u8(prefix, (uint8_t)kind);
-    if (field != FIELD_NONE)
-        buf_puts(prefix, field_name(field));
-    buf_u8(prefix, 0);
+    buf_u8(key, (uint8_t)of->kind);
+    if (of->kind == GUARD_MEMBERS)
+        buf_add(key, of->group, UUID_BYTES);
+    else if (of->field != FIELD_NONE)
+        buf_puts(key, field_name(of->field));
+    buf_u8(key, 0);
 }
 
 static void window_row(struct store *s, struct txn *t, const struct pending *p, bool add)
 {
     struct buf key = { 0 };
-    enum guard_kind kind = pending_guard_kind(p);
-    field_id field = guard_field(p);
+    struct guarded of = pending_guarded(p);
     struct slice v;
     bool there;
 
-    window_prefix(kind, field, &key);
+    put_guarded(&key, &of);
     buf_u64(&key, (uint64_t)p->detected_ms);
     put_row_key(&key, p);
     there = txn_get(t, TABLE_WINDOW, buf_slice(&key), &v);
     if (add && !there) {
         txn_put(t, TABLE_WINDOW, buf_slice(&key), (struct slice){ "", 0 });
-        window_of(s, kind, field)->n++;
+        window_of(s, &of)->n++;
     } else if (!add && there) {
         txn_del(t, TABLE_WINDOW, buf_slice(&key));
-        window_of(s, kind, field)->n--;
+        window_of(s, &of)->n--;
     }
     buf_free(&key);
 }
 
-/* Kind, field and detected of a row's key. False if it is none of ours. */
-static bool window_key(struct slice key, enum guard_kind *kind, field_id *field, int64_t *detected)
+/* The name of a field, up to a NUL. False if there is no NUL. */
+static bool read_field(struct reader *r, field_id *field)
 {
-    const char *nul = key.len > 1 ? memchr(key.p + 1, 0, key.len - 1) : NULL;
-    struct reader r;
+    const char *nul = r->left ? memchr(r->p, 0, r->left) : NULL;
+    struct slice name;
 
     if (nul == NULL)
         return false;
-    *kind = (enum guard_kind)(uint8_t)key.p[0];
-    *field = nul > key.p + 1 ? field_intern(slice_make(key.p + 1, (size_t)(nul - key.p - 1))) : FIELD_NONE;
-    r = reader_of(slice_make(nul + 1, key.len - (size_t)(nul + 1 - key.p)));
+    name = read_take(r, (size_t)(nul - r->p));
+    *field = name.len ? field_intern(name) : FIELD_NONE;
+    return true;
+}
+
+/* Of a row's key. False if it is none of ours. */
+static bool window_key(struct slice key, struct guarded *of, int64_t *detected)
+{
+    struct reader r = reader_of(key);
+
+    *of = (struct guarded){ .kind = (enum guard_kind)read_u8(&r) };
+    if (of->kind == GUARD_MEMBERS) {
+        struct slice group = read_take(&r, UUID_BYTES);
+
+        if (r.bad)
+            return false;
+        memcpy(of->group, group.p, UUID_BYTES);
+    } else if (!read_field(&r, &of->field)) {
+        return false;
+    }
+    read_u8(&r);   /* the NUL */
     *detected = (int64_t)read_u64(&r);
     return !r.bad;
 }
 
-void window_entries(struct txn *t, enum guard_kind kind, field_id field, struct buf *uuids)
+void window_entries(struct txn *t, const struct guarded *of, struct buf *uuids)
 {
     struct buf prefix = { 0 };
     struct slice key, v;
     struct walk w;
     size_t at;
 
-    window_prefix(kind, field, &prefix);
+    put_guarded(&prefix, of);
     at = prefix.len + 8;   /* behind detected */
     walk_begin(&w, t, TABLE_WINDOW);
     while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)))
@@ -277,14 +310,13 @@ static size_t expire_one(struct txn *t, struct window_count *c, int64_t before_m
     size_t n = 0;
     struct slice key, v;
     struct walk w;
-    enum guard_kind kind;
-    field_id field;
+    struct guarded of;
     int64_t detected;
 
-    window_prefix(c->kind, c->field, &prefix);
+    put_guarded(&prefix, &c->of);
     walk_begin(&w, t, TABLE_WINDOW);
     while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)) &&
-           window_key(key, &kind, &field, &detected) && detected < before_ms) {
+           window_key(key, &of, &detected) && detected < before_ms) {
         walk_del(&w);
         c->n--;
         n++;
@@ -313,7 +345,7 @@ void window_forget(struct store *s, struct txn *t, struct pending *p)
 
 /* ---- holds -------------------------------------------------------------------------------------------------- */
 
-/* A hold: kind u8, since u64, joined u32, count u32, rejected u32, field name and why with u32 lengths. */
+/* A hold: kind u8, since u64, joined u32, count u32, rejected u32, field name and why with u32 lengths, uuid of the group (16). */
 
 static struct slice hold_key(uint32_t id, uint8_t room[4])
 {
@@ -327,13 +359,14 @@ static void hold_put(struct txn *t, const struct hold *h)
     struct buf b = { 0 };
     uint8_t room[4];
 
-    buf_u8(&b, (uint8_t)h->kind);
+    buf_u8(&b, (uint8_t)h->of.kind);
     buf_u64(&b, (uint64_t)h->since_ms);
     buf_u32(&b, h->joined);
     buf_u32(&b, h->count);
     buf_u32(&b, h->n_rejected);
-    buf_bytes(&b, h->field != FIELD_NONE ? slice_of(field_name(h->field)) : (struct slice){ "", 0 });
+    buf_bytes(&b, h->of.field != FIELD_NONE ? slice_of(field_name(h->of.field)) : (struct slice){ "", 0 });
     buf_bytes(&b, h->why);
+    buf_add(&b, h->of.group, UUID_BYTES);
     txn_put(t, TABLE_HOLD, hold_key(h->id, room), buf_slice(&b));
     buf_free(&b);
 }
@@ -341,10 +374,10 @@ static void hold_put(struct txn *t, const struct hold *h)
 static bool read_hold(uint32_t id, struct slice value, struct hold *h, struct arena *a)
 {
     struct reader r = reader_of(value);
-    struct slice field, why;
+    struct slice field, why, group;
 
     *h = (struct hold){ .id = id };
-    h->kind = (enum guard_kind)read_u8(&r);
+    h->of.kind = (enum guard_kind)read_u8(&r);
     h->since_ms = (int64_t)read_u64(&r);
     h->joined = read_u32(&r);
     h->count = read_u32(&r);
@@ -352,7 +385,10 @@ static bool read_hold(uint32_t id, struct slice value, struct hold *h, struct ar
     h->rejected = h->count > 0 && h->n_rejected == h->count;
     field = read_bytes(&r);
     why = read_bytes(&r);
-    h->field = field.len ? field_intern(field) : FIELD_NONE;
+    group = read_take(&r, UUID_BYTES);
+    if (!r.bad)
+        memcpy(h->of.group, group.p, UUID_BYTES);
+    h->of.field = field.len ? field_intern(field) : FIELD_NONE;
     h->why = arena_copy(a, why.p, why.len);
     return !r.bad;
 }
@@ -390,19 +426,19 @@ bool hold_next(struct txn *t, uint32_t *id, struct hold *h, struct arena *a)
     return found;
 }
 
-bool hold_find_open(struct txn *t, enum guard_kind kind, field_id field, struct hold *h, struct arena *a)
+bool hold_find_open(struct txn *t, const struct guarded *of, struct hold *h, struct arena *a)
 {
     uint32_t id = 0;
 
     while (hold_next(t, &id, h, a))
-        if (!h->rejected && h->kind == kind && h->field == field)
+        if (!h->rejected && guarded_same(&h->of, of))
             return true;
     return false;
 }
 
-uint32_t hold_open(struct store *s, struct txn *t, enum guard_kind kind, field_id field, const char *why, uint32_t number)
+uint32_t hold_open(struct store *s, struct txn *t, const struct guarded *of, const char *why, uint32_t number)
 {
-    struct hold h = { .id = number, .kind = kind, .field = field, .why = slice_of(why) };
+    struct hold h = { .id = number, .of = *of, .why = slice_of(why) };
 
     h.since_ms = clock_wall_ms();
     if (number > s->hold_high)
@@ -493,6 +529,28 @@ int64_t pending_count(const struct store *s, enum pending_reason reason)
     return s->pending_by_reason[reason & 7];
 }
 
+static void leaving_key(struct slice address, const uint8_t *uuid, uint8_t key[LEAVING_KEY])
+{
+    uint64_t hash = hash64(address);
+
+    for (int i = 0; i < 8; i++)
+        key[i] = (uint8_t)(hash >> (56 - 8 * i));
+    memcpy(key + 8, uuid, UUID_BYTES);
+}
+
+static void leaving_row(struct txn *t, const struct pending *p, bool add)
+{
+    uint8_t key[LEAVING_KEY];
+
+    if (p->what != PENDING_MEMBER)
+        return;
+    leaving_key(p->alias, p->uuid, key);
+    if (add)
+        txn_put(t, TABLE_LEAVING, slice_make(key, sizeof(key)), (struct slice){ "", 0 });
+    else
+        txn_del(t, TABLE_LEAVING, slice_make(key, sizeof(key)));
+}
+
 static void forget_row(struct store *s, struct txn *t, const struct pending *old)
 {
     due_row(t, old, false);
@@ -518,6 +576,7 @@ void pending_put(struct store *s, struct txn *t, const struct pending *given)
     put_row(&value, &p);
     txn_put(t, TABLE_PENDING, buf_slice(&key), buf_slice(&value));
     due_row(t, &p, true);
+    leaving_row(t, &p, true);
     count_row(s, &p, 1);
     buf_free(&key);
     buf_free(&value);
@@ -532,6 +591,7 @@ void pending_del(struct store *s, struct txn *t, const struct pending *p, bool k
 
     if (pending_get(t, p->uuid, p->what, p->field, p->alias, &old, &a)) {
         forget_row(s, t, &old);
+        leaving_row(t, &old, false);
         leave_hold(t, &old);
         if (old.counted && !keep_window)
             window_row(s, t, &old, false);
@@ -588,6 +648,30 @@ bool pending_due_next(struct txn *t, int64_t now_ms, struct buf *next, struct pe
     return found;
 }
 
+bool pending_leaving_next(struct txn *t, struct slice address, struct buf *next, struct pending *p, struct arena *a)
+{
+    static const uint8_t nobody[UUID_BYTES];
+    uint8_t from[LEAVING_KEY];
+    bool found = false;
+    struct slice key, v;
+    struct walk w;
+
+    leaving_key(address, nobody, from);
+    if (next->len == 0)
+        buf_add(next, from, sizeof(from));
+    while (!found) {
+        walk_begin(&w, t, TABLE_LEAVING);
+        if (!walk_next(&w, buf_slice(next), &key, &v) || !slice_has_prefix(key, slice_make(from, 8))) {
+            walk_end(&w);
+            return false;
+        }
+        set_next(next, key);
+        walk_end(&w);
+        found = pending_get(t, (const uint8_t *)next->p + 8, PENDING_MEMBER, FIELD_MEMBERS, address, p, a);
+    }
+    return true;
+}
+
 static void shift_row(struct store *s, struct txn *t, struct pending *p, int64_t delta_ms)
 {
     p->detected_ms += delta_ms;
@@ -641,12 +725,11 @@ void pending_load(struct store *s, struct txn *t)
     }
     walk_begin(&w, t, TABLE_WINDOW);
     while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
-        enum guard_kind kind;
-        field_id field;
+        struct guarded of;
         int64_t detected;
 
-        if (window_key(key, &kind, &field, &detected))
-            window_of(s, kind, field)->n++;
+        if (window_key(key, &of, &detected))
+            window_of(s, &of)->n++;
     }
     walk_end(&w);
     buf_free(&next);

@@ -1,11 +1,13 @@
 /* What takes away and has not gone out yet: SPEC.md 2.7. One row per uuid and thing, whatever the reason it waits for.
  *
- * TABLE_PENDING  uuid (16), what u8, detail → row (pending.c)      detail: "" | field name [NUL alias]
+ * TABLE_PENDING  uuid (16), what u8, detail → row (pending.c)      detail: "" | field name [NUL alias or member's address]
  * TABLE_DUE      due u64 (ms), key of TABLE_PENDING → empty         rows that something happens to by itself at `due`
  * TABLE_HOLD     number u32 → hold (pending.c)
- * TABLE_WINDOW   guard kind u8, field name, NUL, detected u64 (ms), key of TABLE_PENDING → empty
+ * TABLE_WINDOW   guard kind u8, field name (members: uuid of the group), NUL, detected u64 (ms), key of TABLE_PENDING → empty
  *                what the guard counts: stays after the release until the window has passed, goes when the thing comes
- *                back or is approved */
+ *                back or is approved
+ * TABLE_LEAVING  hash64(address) u64, uuid of the group (16) → empty: removals of members, to be found when the deletion or
+ *                rename of the member itself goes out. A hit counts only after the row of TABLE_PENDING was found */
 #ifndef STORE_PENDING_H
 #define STORE_PENDING_H
 
@@ -13,7 +15,8 @@
 #include "guard.h"
 #include "store.h"
 
-enum pending_what { PENDING_DELETE = 1, PENDING_RENAME = 2, PENDING_CLEAR = 3 };   /* stored */
+enum pending_what { PENDING_DELETE = 1, PENDING_RENAME = 2, PENDING_CLEAR = 3,   /* stored */
+                    PENDING_MEMBER = 4 };
 
 enum pending_reason {   /* stored */
     PENDING_UNPROVEN = 1,   /* a deletion to be looked up; due: when to ask (again) */
@@ -28,8 +31,8 @@ const char *pending_reason_name(enum pending_reason r);
 struct pending {
     uint8_t uuid[UUID_BYTES];
     enum pending_what what;
-    field_id field;           /* clears */
-    struct slice alias;       /* clears of one alias */
+    field_id field;           /* clears; FIELD_MEMBERS of removals of members */
+    struct slice alias;       /* clears of one alias; the address of the member to be removed */
     enum pending_reason reason;
     enum object_kind kind;
     enum cause cause;
@@ -47,10 +50,17 @@ struct pending {
     struct slice address;     /* renames: the wanted address */
 };
 
+/* What the guard judges as one. */
+struct guarded {
+    enum guard_kind kind;
+    field_id field;              /* clears; else FIELD_NONE */
+    uint8_t group[UUID_BYTES];   /* members: of which group; else zero */
+};
+bool guarded_same(const struct guarded *a, const struct guarded *b);
+
 struct hold {
     uint32_t id;
-    enum guard_kind kind;
-    field_id field;           /* clears */
+    struct guarded of;
     bool rejected;            /* all that are in it were: it is open no more */
     int64_t since_ms;
     uint32_t joined;          /* how many have joined it so far */
@@ -59,8 +69,10 @@ struct hold {
     struct slice why;
 };
 
-/* What the guard counts a pending thing as. Members and groups come with their issue. */
-enum guard_kind pending_guard_kind(const struct pending *p);
+/* What the guard counts a pending thing as. */
+struct guarded pending_guarded(const struct pending *p);
+/* Whether it counts it at all: renames of groups take nothing from anybody. */
+bool pending_is_guarded(const struct pending *p);
 
 /* Reads a row; slices of *p are copies in *a. */
 bool pending_get(struct txn *t, const uint8_t *uuid, enum pending_what what, field_id field, struct slice alias,
@@ -89,21 +101,24 @@ size_t pending_shift(struct store *s, struct txn *t, int64_t delta_ms);
 size_t pending_begin_again(struct store *s, struct txn *t, int64_t now_ms);
 
 /* Opens a hold, empty, under this number (holds of all connectors share one series). Returns the number. */
-uint32_t hold_open(struct store *s, struct txn *t, enum guard_kind kind, field_id field, const char *why, uint32_t number);
+uint32_t hold_open(struct store *s, struct txn *t, const struct guarded *of, const char *why, uint32_t number);
 bool hold_get(struct txn *t, uint32_t id, struct hold *h, struct arena *a);
-/* The open (not rejected) hold of a kind and field. */
-bool hold_find_open(struct txn *t, enum guard_kind kind, field_id field, struct hold *h, struct arena *a);
+/* The open (not rejected) hold of these. */
+bool hold_find_open(struct txn *t, const struct guarded *of, struct hold *h, struct arena *a);
 /* All holds, ascending; start with *id = 0. */
 bool hold_next(struct txn *t, uint32_t *id, struct hold *h, struct arena *a);
+
+/* The groups that wait to be told that this address is no member any more; start with *next zeroed. Reads may be mixed with
+ * writes. */
+bool pending_leaving_next(struct txn *t, struct slice address, struct buf *next, struct pending *p, struct arena *a);
 
 /* How many rows have this reason; kept in memory. */
 int64_t pending_count(const struct store *s, enum pending_reason reason);
 
-/* How many of a kind (and field) stand in the window; kept in memory. */
-int64_t window_count(const struct store *s, enum guard_kind kind, field_id field);
-/* Appends the uuid of each row of a kind (and field): an entry that lost several aliases, or one thing twice, stands there several
- * times. */
-void window_entries(struct txn *t, enum guard_kind kind, field_id field, struct buf *uuids);
+/* How many of these stand in the window; kept in memory. */
+int64_t window_count(const struct store *s, const struct guarded *of);
+/* Appends the uuid of each row of these: an entry that lost several aliases, or one thing twice, stands there several times. */
+void window_entries(struct txn *t, const struct guarded *of, struct buf *uuids);
 /* Drops what was detected before that moment. Returns how many. */
 size_t window_expire(struct store *s, struct txn *t, int64_t before_ms);
 /* Drops one, when it is approved. */

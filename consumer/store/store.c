@@ -140,6 +140,7 @@ static int load_numbers(struct store *s, struct err *e)
     memset(s->with_field, 0, sizeof(s->with_field));
     if (meta_get(t, "state", NULL, &v))
         read_state(s, v);
+    s->has_dns = meta_get(t, "dn", NULL, &v);
     pending_load(s, t);
     s->dirty = false;
     return txn_commit(&t, e);

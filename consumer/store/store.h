@@ -4,7 +4,7 @@
  * store_commit(), which writes the numbers with it. After a failed commit the numbers are read back, so that
  * memory and disk agree again. Commands open a store with DB_READ and see the last committed state.
  *
- * TABLE_META: key text → value; KIND is that of a search: account, group
+ * TABLE_META: key text → value; KIND is that of a search: account, group, container, container2
  *   version           u32, STORE_VERSION
  *   state             the numbers, tagged (store.c)
  *   cookie/KIND       the cookie to send (cookie_format())
@@ -13,8 +13,12 @@
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
  *   older/KIND        after `resync`, or when the directory went back: older content counts until a full refresh is through
  *   mark/KIND         the entryUUID of the base, 16 bytes
+ *   dn                TABLE_DN is kept (objects.h)
  *   reconciled/KIND   wall clock of the last comparison of all entries, u64 ms
  *   first             u64: the seq with which the first refresh ended; absent: it has not
+ *   unbound           members of groups came before the indexes were there: what they give is not known (engine/group.c)
+ *   moving            a container was renamed, and not all that lies under it yet: u64 oid to go on from, u32 length and old
+ *                     DN, u32 length and new DN
  *   loading           a first load is under way: the indexes of TABLE_OBJECT are not there (load.h) */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -39,6 +43,7 @@ struct store {
     int64_t with_field[STORE_FIELDS];
     int64_t pending_unanswered;      /* deletions whose first look-up was not answered yet */
     int64_t pending_by_reason[8];    /* enum pending_reason */
+    bool has_dns;                    /* TABLE_DN is kept */
     bool dirty;
     struct window_count *windows;    /* pending.c */
 };

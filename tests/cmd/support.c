@@ -244,7 +244,7 @@ static void fill(struct store *s, struct txn *t)
     want_put(s, t, &want);
     memset(mallory, 9, sizeof(mallory));
     invalid_put(t, mallory, OBJECT_ACCOUNT, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"));
-    hold_open(s, t, GUARD_ACCOUNT_DELETE, FIELD_NONE, "2 deletions of accounts: that is all of them", 7);
+    hold_open(s, t, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, "2 deletions of accounts: that is all of them", 7);
     hold_deletion(s, t, 1);
     hold_deletion(s, t, 2);
     queue_update(s, t, 1, "alice@example.com");

@@ -47,8 +47,8 @@ Test(status_json, the_whole_object)
 {
     const struct status_head head = {"0.1.0", 42, 61999};
     struct hold open = {.id = 7,
-                        .kind = GUARD_CLEAR,
-                        .field = FIELD_CONTACT_FIRST_NAME,
+                        .of.kind = GUARD_CLEAR,
+                        .of.field = FIELD_CONTACT_FIRST_NAME,
                         .since_ms = 1700000000000,
                         .joined = 120,
                         .count = 119};

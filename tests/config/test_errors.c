@@ -62,8 +62,7 @@ static const struct {
       "1: connector \"a\": domain is missing: with matchAccountFullEmailAddress = no it makes names addresses" },
     { "connector a { ldapURI = ldap://a accountBaseDN = 'dc=x'\n  groupBaseDN = 'dc=x'\n"
       "sink s { type = file path = p } }",
-      "1: connector \"a\": domain is missing: with matchGroupFullEmailAddress = no it makes names addresses\n"
-      "2: groupBaseDN = \"dc=x\": groups are not in this version yet; leave it empty" },
+      "1: connector \"a\": domain is missing: with matchGroupFullEmailAddress = no it makes names addresses" },
     { "connector a { " HEAD "\nattribute x { field = account.customerReference }\nsink s { type = axigen } }",
       "2: account.customerReference can't be mapped with an axigen sink, which keeps its own mark there\n"
       "3: sink \"s\": passwordFile is missing\n"

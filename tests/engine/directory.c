@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dn.h"
 #include "phase.h"
 #include "scene.h"
 
@@ -18,6 +19,7 @@ struct content {
 struct person {
     char name[32];
     unsigned search;  /* that shows it */
+    char dn[128];
     bool there;       /* in the directory */
     bool matches;     /* the filter */
     struct content now, before;
@@ -79,6 +81,28 @@ void uuid_of(const char *name, uint8_t uuid[UUID_BYTES])
 
     memset(uuid, 0, UUID_BYTES);
     memcpy(uuid, name, n < UUID_BYTES ? n : UUID_BYTES);
+}
+
+static bool lies_under(const char *dn, const char *base)
+{
+    struct buf one = { 0 }, other = { 0 };
+    bool under;
+
+    cr_assert(dn_normalise(slice_of(dn), &one) && dn_normalise(slice_of(base), &other));
+    under = dn_within(buf_slice(&one), buf_slice(&other)) && one.len > other.len;
+    buf_free(&one);
+    buf_free(&other);
+    return under;
+}
+
+/* In its place, and matching. Places count where containers are known. */
+static bool is_shown(const struct person *p, unsigned search)
+{
+    const char *base = mirror->specs[search].base;
+    bool anywhere = search_shows_objects(&mirror->searches[mirror->n_searches - 1]);
+
+    return p->there && p->matches && p->search == search &&
+           (anywhere || strcmp(p->dn, base) == 0 || lies_under(p->dn, base));
 }
 
 static void name_of(const uint8_t *uuid, char name[UUID_BYTES + 1])
@@ -157,6 +181,11 @@ static bool has_attr(const struct content *c, const char *name)
     return false;
 }
 
+static bool is_container(const struct person *p)
+{
+    return !search_shows_objects(&mirror->searches[p->search]);
+}
+
 static bool is_group(const struct person *p)
 {
     return mirror->searches[p->search].kind == SEARCH_GROUPS;
@@ -173,21 +202,33 @@ static void put(const char *name, va_list ap)
         p = &people[n_people++];
         *p = (struct person){ 0 };
         snprintf(p->name, sizeof(p->name), "%s", name);
+        p->search = spoken_of;
+        snprintf(p->dn, sizeof(p->dn), is_group(p) ? "cn=%s,ou=groups,dc=example,dc=com" :
+                 is_container(p) ? "ou=%s,ou=people,dc=example,dc=com" : "uid=%s,ou=people,dc=example,dc=com", p->name);
     }
     content_free(&p->before);
     p->before = p->now;
     p->now.n = 0;
     p->there = p->matches = true;
-    p->search = spoken_of;
     while ((attr = va_arg(ap, const char *)) != NULL)
         add_attr(&p->now, attr, va_arg(ap, const char *));
     snprintf(mail, sizeof(mail), "%s@example.com", name);
     if (is_group(p) && !has_attr(&p->now, "cn"))
         add_attr(&p->now, "cn", name);
-    if (!is_group(p) && !has_attr(&p->now, "mail"))
+    if (!is_group(p) && !is_container(p) && !has_attr(&p->now, "mail"))
         add_attr(&p->now, "mail", mail);
     csn_text(++csn_count, text);
     add_attr(&p->now, "entryCSN", text);
+}
+
+const char *member_dn(const char *name)
+{
+    static char texts[8][96];
+    static unsigned at;
+    char *text = texts[at++ % 8];
+
+    snprintf(text, sizeof(texts[0]), "uid=%s,ou=people,dc=example,dc=com", name);
+    return text;
 }
 
 void dir_put(const char *name, ...)
@@ -211,6 +252,41 @@ void dir_leaves(const char *name)
     csn_count++;
 }
 
+void dir_at(const char *name, const char *dn)
+{
+    struct person *p = person(name);
+
+    snprintf(p->dn, sizeof(p->dn), "%s", dn);
+}
+
+void dir_search_moved(unsigned from, unsigned to)
+{
+    for (size_t i = 0; i < n_people; i++)
+        if (people[i].search == from)
+            people[i].search = to;
+}
+
+void dir_rename(const char *name, const char *dn)
+{
+    struct content *c = &person(name)->now;
+    char old[sizeof(person(name)->dn)], text[CSN_TEXT];
+    struct buf b = { 0 };
+
+    snprintf(old, sizeof(old), "%s", person(name)->dn);
+    for (size_t i = 0; i < n_people; i++) {
+        if (!people[i].there || !lies_under(people[i].dn, old))
+            continue;
+        buf_reset(&b);
+        cr_assert(dn_move(slice_of(people[i].dn), slice_of(old), slice_of(dn), &b));
+        snprintf(people[i].dn, sizeof(people[i].dn), "%s", buf_str(&b));
+    }
+    buf_free(&b);
+    dir_at(name, dn);
+    csn_text(++csn_count, text);
+    free(c->values[c->n - 1]);   /* entryCSN is the last */
+    c->values[c->n - 1] = strdup(text);
+}
+
 const char *many(int i)
 {
     static char texts[8][16];
@@ -229,19 +305,40 @@ void dir_put_many(int n)
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
 
+/* "10 20": member is u010 to u019. */
+static void add_range(struct arena *a, struct entry *e, const char *range)
+{
+    struct entry_attr *attr = &e->attrs[e->n_attrs++];
+    int from = 0, to = 0;
+
+    cr_assert_eq(sscanf(range, "%d %d", &from, &to), 2, "%s", range);
+    attr->name = slice_of("member");
+    attr->values = arena_alloc(a, (size_t)(to - from) * sizeof(*attr->values));
+    for (int i = from; i < to; i++) {
+        const char *dn = member_dn(many(i));
+
+        attr->values[attr->n_values++] = arena_copy(a, dn, strlen(dn));
+    }
+}
+
 static struct entry *make_entry(struct arena *a, const struct person *p, const struct content *c)
 {
     struct entry *e = arena_alloc(a, sizeof(*e));
-    char dn[96];
-    int n = snprintf(dn, sizeof(dn), is_group(p) ? "cn=%s,ou=groups,dc=example,dc=com" : "uid=%s,ou=people,dc=example,dc=com",
-                     p->name);
 
     uuid_of(p->name, e->uuid);
-    e->dn = arena_copy(a, dn, (size_t)n);
+    e->dn = arena_copy(a, p->dn, strlen(p->dn));
     e->attrs = arena_alloc(a, ATTRS * sizeof(*e->attrs));
     for (size_t i = 0; i < c->n; i++) {
         struct entry_attr *attr = (struct entry_attr *)(uintptr_t)entry_attr(e, c->names[i]);
 
+        if (strcmp(c->names[i], "dn") == 0) {
+            e->dn = arena_copy(a, c->values[i], strlen(c->values[i]));
+            continue;
+        }
+        if (strcmp(c->names[i], "members") == 0) {
+            add_range(a, e, c->values[i]);
+            continue;
+        }
         if (attr == NULL) {
             attr = &e->attrs[e->n_attrs++];
             attr->name = arena_copy(a, c->names[i], strlen(c->names[i]));
@@ -341,7 +438,7 @@ void tell(const char *name)
 void tell_all(void)
 {
     for (size_t i = 0; i < n_people; i++)
-        if (people[i].there && people[i].matches && people[i].search == spoken_of)
+        if (is_shown(&people[i], spoken_of))
             tell(people[i].name);
 }
 
@@ -503,24 +600,35 @@ size_t asked(void)
     return n_asked;
 }
 
+/* The parent is a container that was there once. */
+static bool is_parent_gone(const struct person *p)
+{
+    const char *parent = strchr(p->dn, ',') + 1;
+
+    for (size_t i = 0; i < n_people; i++)
+        if (strcmp(people[i].dn, parent) == 0 && !people[i].there)
+            return true;
+    return false;
+}
+
 static enum lookup_outcome truth(const struct person *p, unsigned search)
 {
     if (p == NULL || !p->there)
         return LOOKUP_DELETED;
-    return p->matches && p->search == search ? LOOKUP_IN_PLACE : LOOKUP_LEFT;
+    return is_shown(p, search) ? LOOKUP_IN_PLACE : LOOKUP_LEFT;
 }
 
 static void add_answer(struct sync_batch *b, const struct look_up *l, int outcome)
 {
     const char *name = l->name;
     struct sync_msg *m = sync_batch_add(b, SYNC_LOOKUP);
-    const struct person *p = find(name), unknown = { .there = false, .search = l->search };
+    const struct person *p = find(name), unknown = { .there = false, .search = l->search, .dn = "" };
     const struct content none = { .n = 0 };
 
     m->token = token;
     m->search = l->search;
     m->outcome = outcome < 0 ? truth(p, l->search) : (enum lookup_outcome)outcome;
-    m->parent_unreadable = parents_hidden && m->outcome == LOOKUP_DELETED;
+    m->parent_unreadable = m->outcome == LOOKUP_DELETED && (parents_hidden || (p && is_parent_gone(p)));
     m->text = slice_of(m->outcome == LOOKUP_UNPROVEN ? "busy" : m->parent_unreadable ? "its parent can't be read" : "");
     m->entry = make_entry(&b->arena, p ? p : &unknown, p && m->outcome == LOOKUP_IN_PLACE ? &p->now : &none);
     uuid_of(name, m->entry->uuid);
@@ -547,6 +655,83 @@ static void answer_some(size_t n, int outcome, unsigned csn, const char *uri)
 static void answer_all(int outcome, unsigned csn, const char *uri)
 {
     answer_some(n_asked, outcome, csn, uri);
+}
+
+bool is_subtree_due(void)
+{
+    struct mirror_search *s;
+    char *base;
+
+    mirror_begin(mirror);
+    s = fetch_due(mirror, &base);
+    free(base);
+    return s != NULL;
+}
+
+static struct sync_batch *begin_answer(void)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+    char text[CSN_TEXT];
+
+    csn_text(csn_count, text);
+    m->token = ++token;
+    m->uri = slice_of("ldap://one");
+    m->n_csns = 1;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    return b;
+}
+
+static void end_answer(struct sync_batch *b, int rc)
+{
+    struct sync_msg *m = sync_batch_add(b, SYNC_PROBE_END);
+
+    m->token = token;
+    m->rc = rc;
+    m->text = slice_of(rc ? "it went wrong" : "");
+    scene_round(b);
+}
+
+void watchdog(void)
+{
+    struct sync_batch *b = begin_answer();
+
+    token--;
+    b->first->token = 0;
+    scene_round(b);
+}
+
+size_t read_subtree(int rc)
+{
+    struct mirror_search *s;
+    size_t came = 0;
+    char *base;
+
+    cr_assert(is_subtree_due());
+    while (mirror_begin(mirror), (s = fetch_due(mirror, &base)) != NULL) {
+        unsigned search = search_index(mirror, s);
+        struct sync_batch *b = begin_answer();
+
+        mirror->asked++;
+        csn_set_copy(&mirror->asked_highest, &s->highest);
+        fetch_begin(mirror, s, token);
+        for (size_t i = 0; i < n_people; i++)
+            if (is_shown(&people[i], search) && (strcmp(people[i].dn, base) == 0 || lies_under(people[i].dn, base))) {
+                struct sync_msg *m = sync_batch_add(b, SYNC_LISTED);
+
+                m->search = search;
+                m->token = token;
+                m->entry = make_entry(&b->arena, &people[i], &people[i].now);
+                came++;
+            }
+        free(base);
+        end_answer(b, rc);
+        if (rc)
+            break;
+    }
+    scene_round(NULL);
+    return came;
 }
 
 bool is_listing_due(void)

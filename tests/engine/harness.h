@@ -20,6 +20,10 @@ void scene_close(void);
 void scene_reopen(void);
 /* … after some time, by the wall clock. */
 void scene_sleep_s(int64_t seconds);
+/* From now on there is a search for containers, and the directory has ou=people and ou=away beside it ("people", "away"). */
+void scene_containers(void);
+/* The program is to end: long work gives up. */
+void scene_stopping(bool on);
 /* While on, messages are all of one round: nothing is released and nothing committed. Off: ends the round. */
 void scene_one_round(bool on);
 /* The next commit fails, as on a full disk; what follows is what the writer does then. */
@@ -32,6 +36,12 @@ void dir_put(const char *name, ...) __attribute__((sentinel));
 void dir_remove(const char *name);
 /* It is still there, but does not match the filter any more. */
 void dir_leaves(const char *name);
+/* It lies there. */
+void dir_at(const char *name, const char *dn);
+/* The search with that index has another one now. */
+void dir_search_moved(unsigned from, unsigned to);
+/* It is renamed or moved, and all that lies under it with it. */
+void dir_rename(const char *name, const char *dn);
 /* n entries u000, u001 …, each with a givenName. */
 void dir_put_many(int n);
 /* "u007" for 7; the text is valid until the next few calls. */
@@ -45,7 +55,8 @@ void provider_mark(const char *name);
 /* ---- what it says; effects are those of phase.c ---- */
 
 /* Where there are more searches than that for accounts: what follows is of this one. Entries belong to the search that was spoken
- * of when they were made; those of groups have a cn, and addresses are made of it. */
+ * of when they were made; those of groups have a cn, and addresses are made of it. "dn" as attribute is the DN: members are named
+ * by member_dn(), which is the usual one; "members", "10 20" is member for u010 to u019. */
 void speak_of(enum search_kind kind);
 
 void session(bool cookie);        /* a session begins, and its search for accounts, with or without a cookie */
@@ -55,6 +66,7 @@ void tell(const char *name);      /* the entry with its content */
 void tell_all(void);
 void tell_older(const char *name);   /* … as it was before its last change */
 void tell_present(const char *name);
+const char *member_dn(const char *name);   /* valid until the next few calls */
 void tell_gone(const char *name);
 void tell_set(bool gone, const char *const *names);   /* a syncIdSet; NULL ends the names */
 void tell_broken(const char *name);   /* a message that does not decode but whose UUID does */
@@ -89,6 +101,12 @@ bool is_listing_due(void);   /* of reconciling */
 /* It is due: the listing that it asks for, with its result; not 0: it broke off after three. */
 void list_everything(int rc);
 
+bool is_subtree_due(void);   /* that of a container which came is to be read */
+/* It is read, by as many requests as it takes; not 0: each ends with that. Returns how many entries came. */
+size_t read_subtree(int rc);
+
+void watchdog(void);   /* it reads contextCSN */
+
 /* ---- time ---- */
 
 void pass_s(int64_t seconds);
@@ -104,7 +122,8 @@ void resync(void);
 /* ---- what must be ---- */
 
 /* The lines queued since the last call are these, in this order: "create ann@example.com contactInfo.firstName=Ann (add,
- * refresh)"; of a group "group.create …"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
+ * refresh)"; of a group "group.create …", its members "group.members sales@example.com +ann@example.com -bob@example.com (…)", of many of
+ * them three and "+97 more"; a rename is "rename NEW < OLD", what is cleared "-FIELD". NULL ends them. */
 void expect(const char *line, ...) __attribute__((sentinel));
 void expect_nothing(void);
 void expect_any(void);   /* forgets the lines */
@@ -117,6 +136,7 @@ void expect_none(const char *name);       /* nothing is pending of it */
 void expect_hold(uint32_t id, uint32_t count, bool rejected);
 void expect_holds(unsigned n);            /* so many are listed */
 void expect_state(const char *name, enum object_state state);
+void expect_dn(const char *name, const char *dn);
 void expect_unknown(const char *name);    /* it is not mirrored */
 void expect_waits(const char *name, bool waits);   /* for an address */
 void expect_invalid(const char *name, bool invalid);

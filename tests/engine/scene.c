@@ -22,7 +22,8 @@ static char dir[64], folder[96];
 static struct hold_numbers numbers;
 static int64_t wall_ms, mono_ms;
 static uint64_t seen_seq;
-static bool one_round, fail_commit;
+static bool one_round, fail_commit, with_containers;
+static atomic_bool stopping;
 static char restarted[256];
 static char empty[] = "";
 
@@ -45,6 +46,18 @@ static void default_conf(void)
     };
 }
 
+/* Most tests know one ou only, which nothing happens to. */
+static void drop_containers(void)
+{
+    while (!search_shows_objects(&mirror->searches[mirror->n_searches - 1])) {
+        unsigned last = --mirror->n_searches;
+
+        buf_free(&mirror->searches[last].base);
+        free(mirror->specs[last].base);
+        free(mirror->specs[last].filter);
+    }
+}
+
 static void start(void)
 {
     struct err e;
@@ -58,6 +71,9 @@ static void start(void)
         numbers.high = mirror->store->hold_high;
     mirror->numbers = &numbers;
     cr_assert_eq(search_make_all(mirror, &e), 0, "%s", e.text);
+    if (!with_containers)
+        drop_containers();
+    mirror->stop = &stopping;
     cr_assert_eq(mirror_open(mirror, &e), 0, "%s", e.text);
     cr_assert_null(mirror->t);
 }
@@ -82,7 +98,7 @@ void scene_open(void)
     cr_assert_not_null(mkdtemp(dir));
     snprintf(folder, sizeof(folder), "%s/corp", dir);
     seen_seq = 0;
-    one_round = fail_commit = false;
+    one_round = fail_commit = with_containers = stopping = false;
     restarted[0] = '\0';
     numbers.high = 0;
     start();
@@ -130,6 +146,17 @@ void scene_reopen(void)
     directory_forget_asked();
     one_round = false;
     start();
+}
+
+void scene_containers(void)
+{
+    with_containers = true;
+    scene_reopen();
+}
+
+void scene_stopping(bool on)
+{
+    stopping = on;
 }
 
 void scene_sleep_s(int64_t seconds)
@@ -375,6 +402,20 @@ void expect_state(const char *name, enum object_state state)
     uuid_of(name, uuid);
     cr_assert_neq(objects_get(t, uuid, &o, &a), 0, "%s is not mirrored", name);
     cr_assert_eq(o.state, state, "%s has state %d", name, (int)o.state);
+    arena_free(&a);
+    txn_abort(&t);
+}
+
+void expect_dn(const char *name, const char *dn)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    uuid_of(name, uuid);
+    cr_assert_neq(objects_get(t, uuid, &o, &a), 0, "%s is not mirrored", name);
+    cr_assert(slice_eq(o.dn, slice_of(dn)), "%s is %.*s", name, SLICE_ARG(o.dn));
     arena_free(&a);
     txn_abort(&t);
 }

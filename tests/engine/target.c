@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "members.h"
 #include "scene.h"
 
 struct account {
     char uuid[UUID_TEXT];
     char *address;
     json_t *set;   /* field → string; "aliases" → array */
+    json_t *members;   /* address → true */
 };
 
 static struct account *accounts;
@@ -25,6 +27,7 @@ void target_forget(void)
     for (size_t i = 0; i < n_accounts; i++) {
         free(accounts[i].address);
         json_decref(accounts[i].set);
+        json_decref(accounts[i].members);
     }
     for (size_t i = 0; i < n_lines; i++)
         free(lines[i]);
@@ -137,7 +140,7 @@ static void check_aliases(json_t *line, const struct account *of, const char *te
 
 static void create(json_t *line, const char *text)
 {
-    struct account a = { .address = strdup(text_of(line, "address")), .set = json_object() };
+    struct account a = { .address = strdup(text_of(line, "address")), .set = json_object(), .members = json_object() };
 
     cr_assert_null(find(text_of(line, "uuid")), "it is there already: %s", text);
     cr_assert(!is_taken(a.address, NULL), "the address is taken: %s", text);
@@ -186,7 +189,28 @@ static void delete(json_t *line, const char *text)
 
     free(a->address);
     json_decref(a->set);
+    json_decref(a->members);
     *a = accounts[--n_accounts];
+}
+
+static void change_members(json_t *line, const char *text)
+{
+    struct account *a = known(line, "address", text);
+    json_t *add = json_object_get(line, "add"), *remove = json_object_get(line, "remove");
+    size_t n = json_array_size(add) + json_array_size(remove);
+
+    cr_assert(n > 0 && n <= 1000, "%zu addresses: %.200s", n, text);
+    check_ascending(add, text);
+    check_ascending(remove, text);
+    for (size_t i = 0; i < json_array_size(remove); i++)
+        cr_assert_eq(json_object_del(a->members, json_string_value(json_array_get(remove, i))), 0,
+                     "%s is no member: %.200s", json_string_value(json_array_get(remove, i)), text);
+    for (size_t i = 0; i < json_array_size(add); i++) {
+        const char *member = json_string_value(json_array_get(add, i));
+
+        cr_assert_null(json_object_get(a->members, member), "%s is a member already: %.200s", member, text);
+        json_object_set_new(a->members, member, json_true());
+    }
 }
 
 /* Groups are accounts here: the rules of addresses are the same. */
@@ -202,6 +226,8 @@ static void apply(json_t *line, const char *text)
         rename_account(line, text);
     else if (strcmp(action, "delete") == 0)
         delete(line, text);
+    else if (strcmp(action, "members") == 0)
+        change_members(line, text);
     else
         cr_assert_fail("%s", text);
 }
@@ -222,6 +248,17 @@ static void put_set(struct buf *b, json_t *set)
     }
 }
 
+/* The first three, and how many more there are. */
+static void put_members(struct buf *b, char sign, json_t *array)
+{
+    size_t n = json_array_size(array);
+
+    for (size_t i = 0; i < n && i < 3; i++)
+        buf_printf(b, " %c%s", sign, json_string_value(json_array_get(array, i)));
+    if (n > 3)
+        buf_printf(b, " %c%zu more", sign, n - 3);
+}
+
 static char *shorten(json_t *line)
 {
     struct buf b = { 0 };
@@ -235,6 +272,8 @@ static char *shorten(json_t *line)
     put_set(&b, json_object_get(line, "set"));
     for (size_t i = 0; i < json_array_size(clear); i++)
         buf_printf(&b, " -%s", json_string_value(json_array_get(clear, i)));
+    put_members(&b, '+', json_object_get(line, "add"));
+    put_members(&b, '-', json_object_get(line, "remove"));
     buf_printf(&b, " (%s, %s)", text_of(line, "cause"), text_of(line, "phase"));
     text = strdup(buf_str(&b));
     buf_free(&b);
@@ -311,6 +350,23 @@ static void compare_aliases(const struct account *a, const struct object *o)
         cr_assert(slice_eq(o->aliases[i], slice_of(json_string_value(json_array_get(aliases, i)))), "%s", a->address);
 }
 
+static void compare_members(struct txn *t, const struct account *a, const struct object *o)
+{
+    struct arena arena = { 0 };
+    struct buf next = { 0 };
+    struct slice address;
+    uint32_t live;
+    size_t n = 0;
+
+    while (told_next(t, o->uuid, &next, &address, &live, &arena)) {
+        cr_assert_not_null(json_object_get(a->members, address.p), "%s: %s is no member there", a->address, address.p);
+        n++;
+    }
+    cr_assert_eq(json_object_size(a->members), n, "%s has members that the state does not know", a->address);
+    buf_free(&next);
+    arena_free(&arena);
+}
+
 static void compare(const struct account *a, const struct object *o)
 {
     cr_assert(slice_eq(o->address, slice_of(a->address)), "%.*s is %s there", SLICE_ARG(o->address), a->address);
@@ -341,6 +397,7 @@ void target_compare(struct txn *t)
         a = find(uuid_format(o.uuid, uuid));
         cr_assert_not_null(a, "%.*s is mirrored and was never told", SLICE_ARG(o.address));
         compare(a, &o);
+        compare_members(t, a, &o);
         n++;
     }
     walk_end(&w);

@@ -210,3 +210,61 @@ Test(searches, are_reconciled_one_after_the_other)
     answer();
     cr_assert_not(is_listing_due());
 }
+
+/* ---- the watchdog ---- */
+
+static void watch_for_s(int seconds)
+{
+    for (int s = 0; s < seconds; s += 15) {
+        pass_s(15);
+        watchdog();
+    }
+}
+
+Test(searches, one_that_died_while_the_other_lives_is_issued_again)
+{
+    load();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("sales", NULL);   /* a change of a group, of which that search says nothing */
+    changes("ann", "givenName", "Anna", NULL);
+    expect_any();
+    watch_for_s(45);
+    expect_restart("the search for groups");
+    changes("ann", "givenName", "Ann", NULL);   /* the other one lives, and that changes nothing */
+    watch_for_s(45);
+    expect_restart(NULL);   /* the distances double */
+    changes("ann", "givenName", "Anna", NULL);
+    watch_for_s(45);
+    expect_restart("the search for groups");
+    expect_any();
+}
+
+/* slapd says nothing to a search of the deletion of what it does not show. */
+Test(searches, a_deletion_is_no_sign_of_death)
+{
+    load();
+    speak_of(SEARCH_ACCOUNTS);
+    deletes("bob");
+    answer();
+    watch_for_s(300);
+    expect_restart(NULL);
+}
+
+Test(searches, that_are_silent_while_the_server_moves_are_issued_again)
+{
+    load();
+    dir_put("ann", "givenName", "Anna", NULL);
+    watch_for_s(30);
+    expect_restart(NULL);
+    watch_for_s(15);
+    expect_restart("contextCSN moved");
+    watch_for_s(45);
+    expect_restart(NULL);
+    watch_for_s(15);
+    expect_restart("contextCSN moved");
+    speak_of(SEARCH_ACCOUNTS);
+    changes("ann", "givenName", "Ann", NULL);
+    watch_for_s(300);
+    expect_restart("the search for groups");   /* which is still silent */
+    expect_any();
+}

@@ -391,6 +391,31 @@ Test(probe, listing)
     end();
 }
 
+/* With their content, and those of a subtree only. */
+Test(probe, reading_a_subtree)
+{
+    struct sync_msg *m;
+    size_t n = 0;
+
+    begin(&(struct slapdtest_options){ .dbnosync = true }, 3);
+    ok(slapdtest_add(server, "ou=sub," PEOPLE, "objectClass: organizationalUnit\nou: sub\n"));
+    ok(slapdtest_rename(server, "uid=user000002," PEOPLE, "uid=user000002", "ou=sub," PEOPLE));
+    listener_start_probe(&l);
+    probe_read(l.probe, 5, 0, 0, "ou=sub," PEOPLE);
+    expect_context(5);
+    while ((m = listener_next(&l))->type == SYNC_LISTED) {
+        n++;
+        cr_assert_str_eq(m->entry->dn.p, "uid=user000002,ou=sub," PEOPLE);
+        cr_assert_not_null(entry_attr(m->entry, "mail"));
+    }
+    cr_assert_eq(n, 1);
+    cr_assert_eq(m->rc, 0);
+    probe_read(l.probe, 6, 0, 0, "ou=nowhere," PEOPLE);
+    expect_context(6);
+    expect_end(6, LDAP_NO_SUCH_OBJECT);
+    end();
+}
+
 Test(probe, listing_without_uuids_is_none)
 {
     static const char *const access[] = { "to attrs=entryUUID by * none", "to * by * read", NULL };

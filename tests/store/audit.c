@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "aside.h"
+#include "member.h"
+#include "members.h"
 #include "objects.h"
 #include "pending.h"
 #include "queue.h"
@@ -14,6 +16,7 @@
 struct sums {
     int64_t objects[OBJECT_KINDS], orphans, with_field[STORE_FIELDS];
     uint64_t addresses;   /* rows that TABLE_ADDRESS must have */
+    uint64_t dns;         /* … and TABLE_DN */
 };
 
 static void check_address(struct txn *t, struct slice address, object_id id)
@@ -26,6 +29,20 @@ static void check_address(struct txn *t, struct slice address, object_id id)
               SLICE_ARG(address));
 }
 
+/* Whether its DN has a row, and it must be there. */
+static bool check_dn(struct txn *t, const struct object *o, object_id id)
+{
+    struct slice v;
+    uint8_t key[16];
+    uint64_t hash;
+
+    if (!meta_get(t, "dn", NULL, &v) || !objects_dn_hash(o, &hash))
+        return false;
+    objects_address_key(hash, id, key);
+    cr_assert(txn_get(t, TABLE_DN, slice_make(key, sizeof(key)), &v), "%.*s is not in the index", SLICE_ARG(o->dn));
+    return true;
+}
+
 static void add_object(struct sums *sums, struct txn *t, object_id id, const struct object *o)
 {
     cr_assert_eq(objects_find(t, o->uuid, NULL), id, "the uuid's row names another object than %llu",
@@ -34,6 +51,7 @@ static void add_object(struct sums *sums, struct txn *t, object_id id, const str
     for (uint32_t i = 0; i < o->n_aliases; i++)
         check_address(t, o->aliases[i], id);
     sums->addresses += 1 + o->n_aliases;
+    sums->dns += check_dn(t, o, id);
     if (o->state == OBJECT_GONE)
         return;
     sums->objects[o->kind]++;
@@ -64,14 +82,15 @@ static void audit_objects(struct store *s, struct txn *t)
     arena_free(&a);
     cr_assert_eq(txn_count(t, TABLE_UUID), txn_count(t, TABLE_OBJECT));
     cr_assert_eq(txn_count(t, TABLE_ADDRESS), sums.addresses);
+    cr_assert_eq(txn_count(t, TABLE_DN), sums.dns);
     for (int kind = 0; kind < OBJECT_KINDS; kind++)
         cr_assert_eq(s->objects[kind], sums.objects[kind], "%s: counted %lld, there are %lld",
                      object_kind_name((enum object_kind)kind), (long long)s->objects[kind],
                      (long long)sums.objects[kind]);
     cr_assert_eq(s->orphans, sums.orphans);
     for (field_id f = 0; f < STORE_FIELDS; f++)
-        cr_assert_eq(s->with_field[f], sums.with_field[f], "%s: counted %lld, there are %lld", field_name(f),
-                     (long long)s->with_field[f], (long long)sums.with_field[f]);
+        cr_assert(f == FIELD_MEMBERS || s->with_field[f] == sums.with_field[f], "%s: counted %lld, there are %lld",
+                  field_name(f), (long long)s->with_field[f], (long long)sums.with_field[f]);
 }
 
 static void put_pending_key(struct buf *key, const struct pending *p)
@@ -174,7 +193,10 @@ static int64_t rows_of_window(struct txn *t, enum guard_kind kind, field_id fiel
     buf_u8(&prefix, (uint8_t)kind);
     if (field != FIELD_NONE)
         buf_puts(&prefix, field_name(field));
-    buf_u8(&prefix, 0);
+    if (kind == GUARD_MEMBERS)   /* all groups */
+        prefix.len = 1;
+    else
+        buf_u8(&prefix, 0);
     walk_begin(&w, t, TABLE_WINDOW);
     while (walk_next(&w, buf_slice(&prefix), &key, &v) && slice_has_prefix(key, buf_slice(&prefix)))
         n++;
@@ -190,13 +212,15 @@ static void audit_window(struct store *s, struct txn *t)
 
     for (int kind = 0; kind < GUARD_KINDS; kind++)
         for (field_id f = FIELD_NONE; f <= FIELD_KNOWN; f++) {
-            int64_t rows = f == FIELD_NONE || field_is_known(f) ? rows_of_window(t, (enum guard_kind)kind, f) : 0;
+            int64_t rows = kind == GUARD_MEMBERS ? 0
+                           : f == FIELD_NONE || field_is_known(f) ? rows_of_window(t, (enum guard_kind)kind, f) : 0;
 
-            cr_assert_eq(window_count(s, (enum guard_kind)kind, f), rows, "%s %s: counted %lld, there are %lld",
+            cr_assert_eq(window_count(s, &(struct guarded){ .kind = (enum guard_kind)kind, .field = f }), rows, "%s %s: counted %lld, there are %lld",
                          guard_kind_name((enum guard_kind)kind), field_name(f),
-                         (long long)window_count(s, (enum guard_kind)kind, f), (long long)rows);
+                         (long long)window_count(s, &(struct guarded){ .kind = (enum guard_kind)kind, .field = f }), (long long)rows);
             all += rows;
         }
+    all += rows_of_window(t, GUARD_MEMBERS, FIELD_NONE);
     cr_assert_eq((uint64_t)all, txn_count(t, TABLE_WINDOW));
 }
 
@@ -215,6 +239,123 @@ static void audit_wants(struct txn *t)
     arena_free(&a);
     cr_assert_eq(txn_count(t, TABLE_WANT_UUID), n);
     cr_assert_eq(txn_count(t, TABLE_WANT), n);
+}
+
+/* What a reference gives by the objects that are there. */
+static struct slice given(struct txn *t, struct slice ref, struct arena *a)
+{
+    struct slice text = slice_make(ref.p + 1, ref.len - 1);
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+    bool alias;
+
+    if (*ref.p == MEMBER_ADDRESS)
+        return text;
+    if (*ref.p == MEMBER_DN)
+        return objects_by_dn(t, ref, &o, a) ? o.address : slice_of("");
+    return objects_owner(t, text, uuid, &alias) && !alias && objects_get(t, uuid, &o, a) && o.kind == OBJECT_ACCOUNT
+               ? text
+               : slice_of("");
+}
+
+#define EXACTLY 200   /* up to so many each is counted; beyond that their sum */
+
+/* How many references of a group give an address. */
+static uint32_t count_refs(struct txn *t, const uint8_t *group, struct slice told, struct arena *a)
+{
+    struct buf next = { 0 };
+    struct slice ref, address;
+    uint32_t n = 0;
+
+    while (members_next(t, group, &next, &ref, &address, a))
+        n += slice_eq(address, told);
+    buf_free(&next);
+    return n;
+}
+
+/* What was told of a group is what its references give, and what is no more given is pending. */
+static void audit_told(struct txn *t, const uint8_t *group)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct slice ref, address, told;
+    uint32_t live, told_n = 0;
+    int64_t sum = 0;
+    struct pending p;
+
+    while (told_next(t, group, &next, &told, &live, &a)) {
+        if (++told_n <= EXACTLY)
+            cr_assert_eq(live, count_refs(t, group, told, &a), "%.*s: %u are counted", SLICE_ARG(told), live);
+        sum += live;
+        cr_assert_eq(pending_get(t, group, PENDING_MEMBER, FIELD_MEMBERS, told, &p, &a), live == 0,
+                     "%.*s is given by %u references", SLICE_ARG(told), live);
+    }
+    buf_reset(&next);
+    while (members_next(t, group, &next, &ref, &address, &a)) {
+        cr_assert(slice_eq(address, given(t, ref, &a)), "%.*s gives %.*s, not \"%.*s\"", SLICE_ARG(ref),
+                  SLICE_ARG(given(t, ref, &a)), SLICE_ARG(address));
+        cr_assert(address.len == 0 || told_get(t, group, address, &live), "%.*s was never told", SLICE_ARG(address));
+        sum -= address.len > 0;
+    }
+    cr_assert_eq(sum, 0, "there are %lld more told than given", (long long)sum);
+    buf_free(&next);
+    arena_free(&a);
+}
+
+static void audit_groups(struct store *s, struct txn *t)
+{
+    struct arena a = { 0 };
+    struct slice key, v;
+    int64_t with_members = 0;
+    struct object o;
+    struct walk w;
+
+    walk_begin(&w, t, TABLE_OBJECT);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        cr_assert_eq(object_decode(v, &o, &a), 0);
+        if (o.kind != OBJECT_GROUP || o.state == OBJECT_GONE)
+            continue;
+        audit_told(t, o.uuid);
+        with_members += told_any(t, o.uuid, false);
+    }
+    walk_end(&w);
+    arena_free(&a);
+    cr_assert_eq(s->with_field[FIELD_MEMBERS], with_members);
+}
+
+static void audit_leaving(struct txn *t)
+{
+    struct arena a = { 0 };
+    struct buf next = { 0 };
+    struct pending p;
+    uint64_t n = 0;
+
+    while (pending_next(t, NULL, &next, &p, &a))
+        n += p.what == PENDING_MEMBER;
+    buf_free(&next);
+    arena_free(&a);
+    cr_assert_eq(txn_count(t, TABLE_LEAVING), n);
+}
+
+static void audit_members(struct txn *t)
+{
+    struct slice key, v, named;
+    uint64_t late = 0;
+    struct walk w;
+
+    walk_begin(&w, t, TABLE_MEMBER);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v)) {
+        uint8_t named_key[MEMBERS_NAMED_KEY];
+
+        if (!members_is_bound_late(key))
+            continue;
+        members_named_key(key, named_key);
+        cr_assert(txn_get(t, TABLE_NAMED, slice_make(named_key, sizeof(named_key)), &named), "%.*s is not in the index",
+                  (int)(key.len - UUID_BYTES), key.p + UUID_BYTES);
+        late++;
+    }
+    walk_end(&w);
+    cr_assert_eq(txn_count(t, TABLE_NAMED), late);
 }
 
 static void audit_queue(struct store *s, struct txn *t)
@@ -367,5 +508,9 @@ void audit_store(struct store *s)
     audit_wants(t);
     audit_queue(s, t);
     audit_sinks(t);
+    audit_members(t);
+    audit_leaving(t);
+    if (s->has_dns)
+        audit_groups(s, t);
     cr_assert_eq(txn_commit(&t, &e), 0, "%s", e.text);
 }

@@ -86,13 +86,12 @@ static void remove_object(int i)
 /* An open hold of the kind, or a new one. */
 static uint32_t some_hold(const struct pending *p)
 {
-    enum guard_kind kind = pending_guard_kind(p);
-    field_id field = p->what == PENDING_CLEAR ? p->field : FIELD_NONE;
+    struct guarded of = pending_guarded(p);
     struct hold h;
 
-    if (hold_find_open(txn, kind, field, &h, &arena))
+    if (hold_find_open(txn, &of, &h, &arena))
         return h.id;
-    return hold_open(store, txn, kind, field, "too many", store->hold_high + 1);
+    return hold_open(store, txn, &of, "too many", store->hold_high + 1);
 }
 
 static void put_pending(int i)

@@ -191,7 +191,7 @@ Test(pending, holds_count_who_joins_and_who_leaves)
     struct pending p;
     struct hold h;
 
-    hold_open(store, txn, GUARD_ACCOUNT_DELETE, FIELD_NONE, "too many", 7);
+    hold_open(store, txn, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, "too many", 7);
     put_held(1, 7);
     put_held(2, 7);
     put_held(3, 7);
@@ -210,7 +210,7 @@ Test(pending, holds_count_who_joins_and_who_leaves)
     cr_assert_eq(p.place, 4u, "a place is not given twice");
     put(1, PENDING_APPROVED, 1000);   /* leaves */
     del(3, false);
-    cr_assert(hold_find_open(txn, GUARD_ACCOUNT_DELETE, FIELD_NONE, &h, &arena));
+    cr_assert(hold_find_open(txn, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, &h, &arena));
     del(4, false);
     cr_assert(!hold_get(txn, 7, &h, &arena), "the last one closes the door");
     cr_assert_eq(store->hold_high, 7u);
@@ -222,20 +222,20 @@ Test(pending, a_hold_is_rejected_when_all_in_it_are)
     struct pending p;
     struct hold h;
 
-    hold_open(store, txn, GUARD_ACCOUNT_DELETE, FIELD_NONE, "", 1);
+    hold_open(store, txn, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, "", 1);
     put_held(1, 1);
     put_held(2, 1);
     cr_assert(get(1, &p));
     p.reason = PENDING_REJECTED;
     pending_put(store, txn, &p);
     pending_put(store, txn, &p);
-    cr_assert(hold_find_open(txn, GUARD_ACCOUNT_DELETE, FIELD_NONE, &h, &arena));
+    cr_assert(hold_find_open(txn, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, &h, &arena));
     commit();
     begin();
     del(2, false);
     cr_assert(hold_get(txn, 1, &h, &arena));
     cr_assert(h.rejected && h.count == 1);
-    cr_assert(!hold_find_open(txn, GUARD_ACCOUNT_DELETE, FIELD_NONE, &h, &arena));
+    cr_assert(!hold_find_open(txn, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, &h, &arena));
     commit();
 }
 
@@ -244,15 +244,15 @@ Test(pending, holds_of_different_kinds_and_fields)
     uint32_t id = 0;
     struct hold h;
 
-    hold_open(store, txn, GUARD_CLEAR, FIELD_CONTACT_FIRST_NAME, "x", 3);
-    hold_open(store, txn, GUARD_CLEAR, FIELD_CONTACT_LAST_NAME, "y", 9);
-    hold_open(store, txn, GUARD_ACCOUNT_RENAME, FIELD_NONE, "z", 256);
-    cr_assert(hold_find_open(txn, GUARD_CLEAR, FIELD_CONTACT_LAST_NAME, &h, &arena));
+    hold_open(store, txn, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_CONTACT_FIRST_NAME }, "x", 3);
+    hold_open(store, txn, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_CONTACT_LAST_NAME }, "y", 9);
+    hold_open(store, txn, &(struct guarded){ .kind = GUARD_ACCOUNT_RENAME, .field = FIELD_NONE }, "z", 256);
+    cr_assert(hold_find_open(txn, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_CONTACT_LAST_NAME }, &h, &arena));
     cr_assert_eq(h.id, 9u);
-    cr_assert(!hold_find_open(txn, GUARD_CLEAR, FIELD_NONE, &h, &arena));
-    cr_assert(hold_next(txn, &id, &h, &arena) && id == 3 && h.field == FIELD_CONTACT_FIRST_NAME);
+    cr_assert(!hold_find_open(txn, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_NONE }, &h, &arena));
+    cr_assert(hold_next(txn, &id, &h, &arena) && id == 3 && h.of.field == FIELD_CONTACT_FIRST_NAME);
     cr_assert(hold_next(txn, &id, &h, &arena) && id == 9);
-    cr_assert(hold_next(txn, &id, &h, &arena) && id == 256 && h.kind == GUARD_ACCOUNT_RENAME);
+    cr_assert(hold_next(txn, &id, &h, &arena) && id == 256 && h.of.kind == GUARD_ACCOUNT_RENAME);
     cr_assert(!hold_next(txn, &id, &h, &arena));
 }
 
@@ -267,7 +267,7 @@ static void put_counted(int uuid, int64_t detected)
 
 static int64_t counted(void)
 {
-    return window_count(store, GUARD_ACCOUNT_DELETE, FIELD_NONE);
+    return window_count(store, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE });
 }
 
 Test(pending, the_window)
@@ -323,12 +323,12 @@ Test(pending, windows_of_fields_are_apart)
     pending_put(store, txn, &p);
     p.alias = slice_of("b@x");
     pending_put(store, txn, &p);
-    cr_assert_eq(window_count(store, GUARD_CLEAR, FIELD_CONTACT_FIRST_NAME), 1);
-    cr_assert_eq(window_count(store, GUARD_CLEAR, FIELD_ALIASES), 2);
-    cr_assert_eq(window_count(store, GUARD_CLEAR, FIELD_CONTACT_LAST_NAME), 0);
+    cr_assert_eq(window_count(store, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_CONTACT_FIRST_NAME }), 1);
+    cr_assert_eq(window_count(store, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_ALIASES }), 2);
+    cr_assert_eq(window_count(store, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_CONTACT_LAST_NAME }), 0);
     commit();
     reopen();
-    cr_assert_eq(window_count(store, GUARD_CLEAR, FIELD_ALIASES), 2);
+    cr_assert_eq(window_count(store, &(struct guarded){ .kind = GUARD_CLEAR, .field = FIELD_ALIASES }), 2);
 }
 
 Test(pending, shifts)
@@ -353,4 +353,92 @@ Test(pending, shifts)
     commit();
     cr_assert_eq(window_expire(store, txn = store_begin(store), 100001), 1u);
     commit();
+}
+
+/* ---- removals of members ---- */
+
+static struct pending removal(int uuid, const char *address)
+{
+    struct pending p = row(uuid, PENDING_MEMBER, PENDING_WAITING, 5000);
+
+    p.kind = OBJECT_GROUP;
+    p.field = FIELD_MEMBERS;
+    p.alias = slice_of(address);
+    p.counted = true;
+    return p;
+}
+
+static int leaving(const char *address)
+{
+    struct buf next = { 0 };
+    struct pending p;
+    int all = 0;
+
+    while (pending_leaving_next(txn, slice_of(address), &next, &p, &arena))
+        all = all * 10 + p.uuid[0];
+    buf_free(&next);
+    return all;
+}
+
+static int64_t counted_of(int uuid)
+{
+    struct guarded of = { .kind = GUARD_MEMBERS };
+
+    memset(of.group, uuid, UUID_BYTES);
+    return window_count(store, &of);
+}
+
+Test(pending, removals_of_members_are_found_by_address_and_counted_by_group)
+{
+    struct pending p = removal(1, "ann@x"), other = removal(2, "ann@x"), bob = removal(1, "bob@x");
+
+    pending_put(store, txn, &p);
+    pending_put(store, txn, &other);
+    pending_put(store, txn, &bob);
+    cr_expect_eq(leaving("ann@x"), 12);
+    cr_expect_eq(leaving("bob@x"), 1);
+    cr_expect_eq(leaving("cat@x"), 0);
+    cr_expect_eq(counted_of(1), 2);
+    cr_expect_eq(counted_of(2), 1);
+    commit();
+    reopen();
+    begin();
+    cr_expect_eq(counted_of(1), 2);
+    pending_del(store, txn, &p, true);
+    pending_del(store, txn, &other, false);
+    cr_expect_eq(leaving("ann@x"), 0);
+    cr_expect_eq(counted_of(1), 2, "it was released");
+    cr_expect_eq(counted_of(2), 0);
+    cr_expect_eq(window_expire(store, txn, 1001), 2);
+    cr_expect_eq(counted_of(1), 0);
+    commit();
+}
+
+Test(pending, a_hold_is_of_one_group)
+{
+    struct pending p = removal(1, "ann@x"), read;
+    struct guarded of = pending_guarded(&p), other = of;
+    struct hold h;
+
+    memset(other.group, 2, UUID_BYTES);
+    p.hold = hold_open(store, txn, &of, "too many", 7);
+    p.reason = PENDING_HELD;
+    p.due_ms = 0;
+    pending_put(store, txn, &p);
+    commit();
+    reopen();
+    begin();
+    cr_assert(hold_find_open(txn, &of, &h, &arena) && h.id == 7 && guarded_same(&h.of, &of));
+    cr_expect_not(hold_find_open(txn, &other, &h, &arena));
+    cr_assert(pending_get(txn, uuid_of(1), PENDING_MEMBER, FIELD_MEMBERS, slice_of("ann@x"), &read, &arena));
+    cr_expect(slice_eq(read.alias, slice_of("ann@x")) && read.field == FIELD_MEMBERS);
+}
+
+Test(pending, renames_of_groups_are_not_the_guards)
+{
+    struct pending p = row(1, PENDING_RENAME, PENDING_WAITING, 5000);
+
+    cr_expect(pending_is_guarded(&p));
+    p.kind = OBJECT_GROUP;
+    cr_expect_not(pending_is_guarded(&p));
 }

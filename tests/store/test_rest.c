@@ -73,6 +73,7 @@ Test(wants, invalid_entries)
     struct slice dn, reason;
     struct buf next = { 0 };
     uint8_t uuid[UUID_BYTES];
+    enum object_kind kind;
     int n = 0;
 
     begin();
@@ -85,6 +86,11 @@ Test(wants, invalid_entries)
     begin();
     cr_assert(invalid_get(txn, uuid_of(1), &dn, &reason, &arena));
     cr_assert(slice_eq(dn, slice_of("uid=b")) && slice_eq(reason, slice_of("bad mail")));
+    cr_assert(invalid_kind(txn, uuid_of(1), &kind) && kind == OBJECT_ACCOUNT);
+    cr_assert(invalid_kind(txn, uuid_of(2), &kind) && kind == OBJECT_GROUP);
+    txn_put(txn, TABLE_INVALID, slice_make(uuid_of(2), UUID_BYTES), slice_make("\0\0\0\0\0\0\0\0", 8));
+    cr_assert(invalid_kind(txn, uuid_of(2), &kind) && kind == OBJECT_ACCOUNT, "of before there were groups");
+    cr_assert(!invalid_kind(txn, uuid_of(3), &kind));
     while (invalid_next(txn, &next, uuid, &dn, &reason, &arena))
         cr_assert_eq(uuid[0], ++n);
     buf_free(&next);

@@ -1,0 +1,464 @@
+/* What lies under a container: renamed with it, gone with it, come with it. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "harness.h"
+
+#define PEOPLE "ou=people,dc=example,dc=com"
+#define SALES  "ou=sales," PEOPLE
+
+/* ann lies in ou=people; bob and cat in ou=sales in it; dan in ou=north in ou=sales. */
+static void begin(void)
+{
+    scene_open();
+    scene_containers();
+    dir_put_many(60);
+    dir_put("ann", "givenName", "Ann", NULL);
+    dir_put("bob", NULL);
+    dir_at("bob", "uid=bob," SALES);
+    dir_put("cat", NULL);
+    dir_at("cat", "uid=cat,OU=Sales, " PEOPLE);
+    dir_put("dan", NULL);
+    dir_at("dan", "uid=dan,ou=north," SALES);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("people", NULL);
+    dir_at("people", PEOPLE);
+    dir_put("sales", NULL);
+    dir_put("north", NULL);
+    dir_at("north", "ou=north," SALES);
+    speak_of(SEARCH_ACCOUNTS);
+}
+
+/* Both searches begin; that for accounts is spoken of then. */
+static void both(bool accounts_cookie, bool containers_cookie)
+{
+    session(accounts_cookie);
+    speak_of(SEARCH_CONTAINERS);
+    search_begins(containers_cookie);
+    speak_of(SEARCH_ACCOUNTS);
+}
+
+static void in_sync(void)
+{
+    both(false, false);
+    tell_all();
+    done_present();
+    speak_of(SEARCH_CONTAINERS);
+    tell_all();
+    done_present();
+    cr_assert_neq(mirror->insync_ms, 0);
+    cr_assert_eq(txn_count((mirror_begin(mirror), mirror->t), TABLE_CONTAINER), 3u);
+    expect_many(64, "create ");
+    cr_assert_not(is_subtree_due(), "all of it came by itself");
+}
+
+static void start(void)
+{
+    begin();
+    in_sync();
+}
+
+TestSuite(subtree, .init = start, .fini = scene_close, .timeout = 60);
+
+Test(subtree, a_rename_rewrites_what_lies_under_it)
+{
+    dir_rename("sales", "ou=Sold," PEOPLE);
+    tell("sales");
+    expect_nothing();
+    expect_dn("bob", "uid=bob,ou=Sold," PEOPLE);
+    expect_dn("cat", "uid=cat,ou=Sold," PEOPLE);   /* compared as LDAP compares */
+    expect_dn("dan", "uid=dan,ou=north,ou=Sold," PEOPLE);
+    expect_dn("ann", "uid=ann," PEOPLE);
+    cr_assert_eq(asked(), 0u);
+    cr_assert_not(is_subtree_due());
+    dir_rename("north", "ou=south,ou=Sold," PEOPLE);   /* its own DN was rewritten, too */
+    tell("north");
+    expect_dn("dan", "uid=dan,ou=south,ou=Sold," PEOPLE);
+    expect_dn("bob", "uid=bob,ou=Sold," PEOPLE);
+}
+
+Test(subtree, a_rename_is_told_once_and_means_nothing_twice)
+{
+    dir_rename("sales", "ou=sold," PEOPLE);
+    tell("sales");
+    tell("sales");
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    lost();
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    done_delete();
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    cr_assert_eq(asked(), 0u);
+}
+
+Test(subtree, older_news_of_a_container_is_ignored)
+{
+    dir_rename("sales", "ou=sold," PEOPLE);
+    tell("sales");
+    dir_put("sales", NULL);
+    tell("sales");
+    dir_at("sales", SALES);
+    tell_older("sales");
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+}
+
+Test(subtree, those_that_wait_or_are_invalid_move_too)
+{
+    struct slice dn, reason;
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", "mail", "bob@example.com", NULL);
+    dir_at("eve", "uid=eve," SALES);
+    tell("eve");
+    dir_put("fay", "mail", "no address", NULL);
+    dir_at("fay", "uid=fay," SALES);
+    tell("fay");
+    expect_waits("eve", true);
+    expect_invalid("fay", true);
+    dir_rename("sales", "ou=sold," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    mirror_begin(mirror);
+    uuid_of("eve", uuid);
+    cr_assert(want_get(mirror->t, uuid, &o, &mirror->a));
+    cr_assert(slice_eq(o.dn, slice_of("uid=eve,ou=sold," PEOPLE)));
+    uuid_of("fay", uuid);
+    cr_assert(invalid_get(mirror->t, uuid, &dn, &reason, &mirror->a));
+    cr_assert(slice_eq(dn, slice_of("uid=fay,ou=sold," PEOPLE)));
+}
+
+/* A kill in the middle: what is left is done at the next start, and nothing twice. */
+Test(subtree, a_rename_goes_on_after_it_was_cut_short)
+{
+    scene_stopping(false);
+    speak_of(SEARCH_ACCOUNTS);
+    for (int i = 100; i < 900; i++) {
+        char dn[64];
+
+        dir_put(many(i), NULL);
+        snprintf(dn, sizeof(dn), "uid=%s," SALES, many(i));
+        dir_at(many(i), dn);
+        tell(many(i));
+    }
+    expect_many(800, "create ");
+    dir_rename("sales", "ou=sold," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    scene_stopping(true);
+    tell("sales");
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    expect_dn("u899", "uid=u899," SALES);
+    cr_assert_str_not_empty(cookie_stored());
+    scene_stopping(false);
+    scene_reopen();
+    expect_dn("u899", "uid=u899,ou=sold," PEOPLE);
+    expect_dn("u100", "uid=u100,ou=sold," PEOPLE);
+    expect_dn("u001", "uid=u001," PEOPLE);
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    done_delete();
+    cr_assert_eq(asked(), 0u);
+    expect_nothing();
+}
+
+Test(subtree, who_was_moved_out_has_left)
+{
+    dir_rename("sales", "ou=sales,ou=away,dc=example,dc=com");
+    tell_gone("sales");
+    expect_pending("bob", PENDING_DELETE, PENDING_UNPROVEN);
+    expect_pending("dan", PENDING_DELETE, PENDING_UNPROVEN);
+    expect_none("ann");
+    answer();
+    expect_pending("bob", PENDING_DELETE, PENDING_WAITING);
+    pass_s(300);
+    answer();
+    expect("delete bob@example.com (leave, local)", "delete cat@example.com (leave, local)",
+           "delete dan@example.com (leave, local)", NULL);
+}
+
+Test(subtree, a_container_that_was_never_gone_takes_nobody_with_it)
+{
+    tell_gone("sales");
+    answer();
+    expect_none("bob");
+    expect_nothing();
+    cr_assert_eq(asked(), 0u);
+}
+
+Test(subtree, what_lies_under_one_that_comes_is_read)
+{
+    expect_nothing();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", "givenName", "Eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    dir_put("fay", NULL);
+    dir_at("fay", "uid=fay,ou=deep,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    dir_put("deep", NULL);
+    dir_at("deep", "ou=deep,ou=new," PEOPLE);
+    tell("new");
+    cr_assert_eq(read_subtree(0), 4u);
+    expect("create eve@example.com contactInfo.firstName=Eve (add, local)", "create fay@example.com (add, local)", NULL);
+    cr_assert_not(is_subtree_due());
+    dir_rename("deep", "ou=deeper,ou=new," PEOPLE);   /* it is known from that reading */
+    tell("deep");
+    expect_dn("fay", "uid=fay,ou=deeper,ou=new," PEOPLE);
+    cr_assert_not(is_subtree_due());
+}
+
+Test(subtree, one_that_comes_is_read_after_a_restart_or_a_failure)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    tell("new");
+    read_subtree(51);
+    expect_nothing();
+    cr_assert_not(is_subtree_due());
+    pass_s(10);
+    cr_assert(is_subtree_due());
+    scene_reopen();
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    done_delete();
+    cr_assert_eq(read_subtree(0), 2u);
+    expect("create eve@example.com (add, local)", NULL);
+    pass_s(10);
+    cr_assert_not(is_subtree_due());
+}
+
+/* The reading was answered before the deletion, and comes after it. */
+Test(subtree, who_was_deleted_meanwhile_is_not_read)
+{
+    struct mirror_search *s;
+    char *base;
+
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    tell("new");
+    mirror_begin(mirror);
+    s = fetch_due(mirror, &base);
+    cr_assert_not_null(s);
+    free(base);
+    speak_of(SEARCH_ACCOUNTS);
+    tell_gone("eve");
+    read_subtree(0);
+    expect_nothing();
+    expect_unknown("eve");
+}
+
+Test(subtree, one_that_came_while_we_were_away_is_read)
+{
+    lost();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell("new");
+    done_delete();
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
+
+/* In a present phase it is listed, and no more. */
+Test(subtree, one_that_is_listed_as_present_and_unknown_is_read)
+{
+    static const char *const present[] = { "people", "sales", "north", "new", NULL };
+
+    lost();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell_set(false, present);
+    done_present();
+    cr_assert(was_asked("new"));
+    answer();
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
+
+/* ldapdelete -r: the people first, then what they were in, and their parent can't be read by the time of the look-up. */
+Test(subtree, a_branch_that_was_deleted_as_a_whole_goes)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    deletes("dan");
+    deletes("bob");
+    deletes("cat");
+    dir_remove("north");
+    dir_remove("sales");
+    answer();
+    expect_holds(0);
+    speak_of(SEARCH_CONTAINERS);
+    tell_gone("north");
+    tell_gone("sales");
+    answer();
+    pass_s(10);
+    answer();
+    expect_holds(0);
+    expect_pending("bob", PENDING_DELETE, PENDING_WAITING);
+    expect_pending("dan", PENDING_DELETE, PENDING_WAITING);
+    pass_s(300);
+    answer();
+    expect_many(3, "delete ");
+    expect_holds(0);
+}
+
+/* It can't be read any more, and nobody said why: a right that was lost looks like that. */
+Test(subtree, a_branch_that_nobody_said_was_deleted_is_held)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_remove("bob");
+    dir_remove("sales");
+    tell_gone("bob");
+    answer();
+    pass_s(10);
+    answer();
+    pass_s(10);
+    answer();
+    expect_hold(1, 1, false);
+    expect_nothing();
+}
+
+/* The container was found missing by a census. */
+Test(subtree, an_absence_that_nobody_told_explains_nothing)
+{
+    static const char *const present[] = { "people", "north", NULL };
+
+    lost();
+    dir_remove("bob");
+    dir_remove("sales");
+    both(true, true);
+    tell_gone("bob");
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell_set(false, present);
+    done_present();
+    answer();
+    for (int i = 0; i < 3; i++) {
+        pass_s(10);
+        if (asked())
+            answer();
+    }
+    expect_nothing();
+    expect_holds(1);
+}
+
+Test(subtree, a_deletion_told_with_another_dn_is_a_leave)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_at("bob", "uid=bob,ou=away,dc=example,dc=com");
+    tell_gone("bob");
+    dir_remove("bob");
+    answer();
+    pass_s(300);
+    answer();
+    expect("delete bob@example.com (leave, persist)", NULL);
+}
+
+Test(subtree, reconciling_finds_a_rename_that_was_never_told)
+{
+    pass_s(1);
+    cr_assert_not(is_listing_due());
+    pass_s(86400);
+    dir_rename("sales", "ou=sold," PEOPLE);
+    while (is_listing_due())
+        list_everything(0);
+    if (asked())
+        answer();
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    expect_dn("dan", "uid=dan,ou=north,ou=sold," PEOPLE);
+    expect_nothing();
+}
+
+/* Groups lie beside people, and containers are those under what both share. */
+static void with_groups(void)
+{
+    static char groups[] = "ou=groups,dc=example,dc=com", group_of_names[] = "groupOfNames";
+
+    begin();
+    conf.group_base = groups;
+    conf.group_class = group_of_names;
+    scene_reopen();
+    cr_assert_eq(mirror->n_searches, 3u);
+    cr_assert_str_eq(mirror->specs[2].base, "dc=example,dc=com");
+    /* What was put before has the index that the containers' search had then. */
+    dir_search_moved(1, 2);
+    both(false, false);
+    tell_all();
+    done_present();
+    speak_of(SEARCH_GROUPS);
+    search_begins(false);
+    done_present();
+    speak_of(SEARCH_CONTAINERS);
+    tell_all();
+    done_present();
+    cr_assert_neq(mirror->insync_ms, 0);
+    expect_many(64, "create ");
+}
+
+TestSuite(beside, .init = with_groups, .fini = scene_close, .timeout = 60);
+
+Test(beside, a_container_moved_out_of_the_base_of_accounts_is_told_as_a_rename)
+{
+    dir_rename("sales", "ou=sales,ou=away,dc=example,dc=com");
+    tell("sales");
+    expect_dn("bob", "uid=bob,ou=sales,ou=away,dc=example,dc=com");
+    expect_pending("bob", PENDING_DELETE, PENDING_UNPROVEN);
+    expect_none("ann");
+    answer();
+    pass_s(300);
+    answer();
+    expect("delete bob@example.com (leave, persist)", "delete cat@example.com (leave, persist)",
+           "delete dan@example.com (leave, persist)", NULL);
+}
+
+Test(beside, and_back_again_before_anything_went)
+{
+    dir_rename("sales", "ou=sales,ou=away,dc=example,dc=com");
+    tell("sales");
+    answer();
+    dir_rename("sales", SALES);
+    tell("sales");
+    expect_dn("bob", "uid=bob," SALES);
+    read_subtree(0);
+    expect_none("bob");
+    pass_s(300);
+    expect_nothing();
+}
+
+Test(beside, one_moved_in_is_read)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new,ou=away,dc=example,dc=com");
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    dir_at("new", "ou=new,ou=away,dc=example,dc=com");
+    tell("new");
+    cr_assert_not(is_subtree_due(), "no search of objects shows what lies there");
+    dir_rename("new", "ou=new," PEOPLE);
+    tell("new");
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
