@@ -45,6 +45,7 @@ void dispatch_free(struct dispatch **dp)
     txn_abort(&d->telling.t);
     recall_free(&d->recall);
     batch_free(&d->batch);
+    buf_free(&d->telling.at);
     changes_free(&d->unstored);
     unwell_free(&d->unwell);
     pthread_mutex_destroy(&d->lock);
@@ -261,8 +262,14 @@ static void settle_batch(struct dispatch *d)
     }
     if (b->position != d->row.position)
         changes_position(&d->unstored, b->position);
-    if (b->told)
+    if (b->partly)
+        d->telling.next = b->partly;
+    else if (b->told)
         d->telling.next = b->told + 1;
+    if (b->partly || b->told) {
+        buf_reset(&d->telling.at);
+        buf_add_slice(&d->telling.at, buf_slice(&b->members));
+    }
 }
 
 /* ---- given to the sink --------------------------------------------------------------------------------------- */
@@ -336,6 +343,8 @@ static void begin_telling(struct dispatch *d)
     w->t = txn_begin(d->settings.db, DB_READ);
     w->upto = queue_last_stored(w->t);
     w->next = 0;
+    w->members = false;
+    buf_reset(&w->at);
     w->told = 0;
     log_info(d->settings.subject, "a new sink: telling it the whole state, as of seq %llu", (unsigned long long)w->upto);
 }
@@ -361,7 +370,15 @@ static void fill_first(struct dispatch *d, struct txn *t)
             changes_position(&d->unstored, w->upto);   /* the queue begins above it */
         return;
     }
-    fill_telling(d, t);
+    if (!w->members) {
+        fill_telling(d, t);
+        if (d->batch.n > 0)
+            return;
+        w->members = true;
+        w->next = 0;
+        batch_reset(&d->batch);
+    }
+    fill_members(d, t);
     if (d->batch.n == 0)
         end_telling(d);
 }

@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "dispatch_parts.h"
 #include "log.h"
+#include "member.h"
+#include "members.h"
 #include "queue.h"
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
@@ -85,7 +87,8 @@ void batch_reset(struct batch *b)
     arena_reset(&b->a);
     b->n = b->n_gives = b->bytes = 0;
     b->full = false;
-    b->told = 0;
+    b->told = b->partly = 0;
+    buf_reset(&b->members);
     clear_slots(&b->keys);
     clear_slots(&b->apart);
 }
@@ -98,6 +101,7 @@ void batch_free(struct batch *b)
     free(b->given);
     free(b->keys.slots);
     free(b->apart.slots);
+    buf_free(&b->members);
 }
 
 static bool has_room(const struct batch *b)
@@ -267,11 +271,10 @@ void fill_queue(struct dispatch *d, struct txn *t)
 
 /* ---- the whole state ----------------------------------------------------------------------------------------- */
 
-static bool take_object(struct dispatch *d, struct txn *t, const struct object *o)
+static bool take_told(struct dispatch *d, struct txn *t, const struct action *action)
 {
-    struct item i = { .action = action_create_of(o, CAUSE_RESYNC, PHASE_LOCAL) };
+    struct item i = { .action = *action };
     struct buf line = { 0 };
-    bool taken;
 
     i.action.seq = d->row.position;
     i.action.time_ms = clock_wall_ms();
@@ -279,9 +282,15 @@ static bool take_object(struct dispatch *d, struct txn *t, const struct object *
     action_json(&i.action, &line);
     make_item(d, &i, arena_copy(&d->batch.a, line.p, line.len));
     buf_free(&line);
-    taken = take(d, t, &i);
-    if (taken)
-        d->telling.told++;
+    return take(d, t, &i);
+}
+
+static bool take_object(struct dispatch *d, struct txn *t, const struct object *o)
+{
+    struct action a = action_create_of(o, CAUSE_RESYNC, PHASE_LOCAL);
+    bool taken = take_told(d, t, &a);
+
+    d->telling.told += taken;
     return taken;
 }
 
@@ -301,6 +310,71 @@ void fill_telling(struct dispatch *d, struct txn *t)
         if (object_decode(value, o, &b->a) == 0 && o->state != OBJECT_GONE && !take_object(d, t, o))
             break;
         b->told = objects_id_of(key);
+    }
+    walk_end(&w);
+}
+
+/* The next members of a group, after *at, which is moved. How many. */
+static uint32_t read_members(struct dispatch *d, const struct object *o, struct buf *at, struct slice *chunk)
+{
+    uint32_t n = 0, live;
+
+    while (n < MEMBER_CHUNK && told_next(d->telling.t, o->uuid, at, &chunk[n], &live, &d->batch.a))
+        n++;
+    return n;
+}
+
+static bool take_chunk(struct dispatch *d, struct txn *t, const struct object *o, const struct slice *chunk, uint32_t n)
+{
+    struct action a = { .type = ACTION_GROUP_MEMBERS, .uuid = o->uuid, .dn = o->dn, .address = o->address, .add = chunk,
+                        .n_add = n, .cause = CAUSE_RESYNC, .phase = PHASE_LOCAL };
+
+    return take_told(d, t, &a);
+}
+
+/* All members of a group from *at on; false: there is no room for more of them now, and *at is where to go on. */
+static bool take_members(struct dispatch *d, struct txn *t, const struct object *o, struct buf *at)
+{
+    struct buf after = { 0 };
+    bool all = false;
+
+    buf_add_slice(&after, buf_slice(at));
+    while (has_room(&d->batch)) {
+        struct slice *chunk = arena_alloc(&d->batch.a, MEMBER_CHUNK * sizeof(*chunk));
+        uint32_t n = read_members(d, o, &after, chunk);
+
+        all = n == 0;
+        if (all || !take_chunk(d, t, o, chunk, n))
+            break;
+        buf_reset(at);
+        buf_add_slice(at, buf_slice(&after));
+    }
+    buf_free(&after);
+    return all;
+}
+
+void fill_members(struct dispatch *d, struct txn *t)
+{
+    struct batch *b = &d->batch;
+    struct slice key, value;
+    struct walk w;
+    uint8_t from[8];
+
+    b->position = d->row.position;
+    buf_reset(&b->members);
+    buf_add_slice(&b->members, buf_slice(&d->telling.at));
+    objects_id_key(d->telling.next, from);
+    walk_begin(&w, d->telling.t, TABLE_OBJECT);
+    while (has_room(b) && walk_next(&w, slice_make(from, sizeof(from)), &key, &value)) {
+        struct object *o = arena_alloc(&b->a, sizeof(*o));
+
+        if (object_decode(value, o, &b->a) == 0 && o->kind == OBJECT_GROUP && o->state != OBJECT_GONE &&
+            !take_members(d, t, o, &b->members)) {
+            b->partly = objects_id_of(key);
+            break;
+        }
+        b->told = objects_id_of(key);
+        buf_reset(&b->members);
     }
     walk_end(&w);
 }

@@ -41,7 +41,9 @@ struct batch {
     struct key_set keys;       /* of what is given */
     struct key_set apart;      /* of what is set aside */
     uint64_t position;         /* of the sink, once the batch is through */
-    object_id told;            /* telling: the last object that is in it */
+    object_id told;            /* telling: the last object that is in it as a whole */
+    object_id partly;          /* … and the group of which only members up to `members` are; 0: none */
+    struct buf members;        /* told_next()'s place */
 };
 
 /* The item at which the connection broke. */
@@ -55,7 +57,9 @@ struct suspect {
 struct telling {
     struct txn *t;             /* the snapshot; NULL: none is open */
     uint64_t upto;             /* the last seq that is in it */
+    bool members;              /* all objects are told, and now the members of groups: they need what they name to be there */
     object_id next;            /* the object to go on from */
+    struct buf at;             /* … and its members: told_next()'s place */
     size_t told;
     int64_t broken_ms;         /* monotonic: since when the target can't be reached; 0: it can */
 };
@@ -101,6 +105,7 @@ void batch_free(struct batch *b);
 void fill_aside(struct dispatch *d, struct txn *t);
 void fill_queue(struct dispatch *d, struct txn *t);
 void fill_telling(struct dispatch *d, struct txn *t);
+void fill_members(struct dispatch *d, struct txn *t);
 bool is_suspect(const struct dispatch *d, const struct item *i);
 
 /* dispatch_due.c */

@@ -65,8 +65,7 @@ static const struct {
       "1: connector \"a\": domain is missing: with matchGroupFullEmailAddress = no it makes names addresses" },
     { "connector a { " HEAD "\nattribute x { field = account.customerReference }\nsink s { type = axigen } }",
       "2: account.customerReference can't be mapped with an axigen sink, which keeps its own mark there\n"
-      "3: sink \"s\": passwordFile is missing\n"
-      "3: type = \"axigen\": the Axigen sink is not in this version yet; use \"file\"" },
+      "3: sink \"s\": passwordFile is missing" },
     { "stateDir = \"a\\001b\\tc\"", " there is no connector\n1: stateDir = \"a?b?c\" has a control character in it" },
     { "stateDir = \"\\xff\"", " there is no connector\n1: stateDir = \"\xff\" is not UTF-8" },
 };

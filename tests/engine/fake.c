@@ -12,11 +12,12 @@
 #include "audit.h"
 #include "clock.h"
 #include "log.h"
+#include "members.h"
 #include "objects.h"
 #include "queue.h"
 
 #define ACCOUNTS 4096
-#define MEMBERS 256
+#define MEMBERS 4096
 
 struct world {
     struct fake_account accounts[ACCOUNTS];
@@ -510,6 +511,21 @@ void mirror_object(int uuid, const char *address, const char *value)
     uuid_from(uuid, o.uuid);
     o.fields[0] = (struct object_field){ FIELD_CONTACT_FIRST_NAME, slice_of(value) };
     objects_put(fake_store, t, 0, NULL, &o);
+    end(t);
+}
+
+void mirror_group(int uuid, const char *address, int members)
+{
+    struct object o = { .kind = OBJECT_GROUP, .dn = slice_of("cn=x"), .address = slice_of(address), .stamp = slice_of("x") };
+    struct txn *t = begin();
+    char member[32];
+
+    uuid_from(uuid, o.uuid);
+    objects_put(fake_store, t, 0, NULL, &o);
+    for (int i = 0; i < members; i++) {
+        snprintf(member, sizeof(member), "m%d@x", i);
+        told_put(t, o.uuid, slice_of(member), 1);
+    }
     end(t);
 }
 

@@ -451,6 +451,35 @@ Test(dispatch, a_new_sink_is_told_the_whole_state_first)
     cr_expect_str_eq(buf_str(&fake_log), "3:1 3:1 4");
 }
 
+/* After all objects, as what a group names must be there; in actions of a thousand, of which the connection breaks at one. */
+Test(dispatch, a_new_sink_is_told_the_members_of_groups)
+{
+    put("create 1 ann@x Ann");
+    mirror_object(1, "ann@x", "Ann");
+    mirror_group(8, "small@x", 1);
+    mirror_group(9, "staff@x", 2500);
+    mirror_object(2, "bob@x", "Bob");
+    fake_audits = false;   /* these members have no references: nobody wrote the groups' entries */
+    new_sink(1);
+    bad_uuid = 9;
+    fake_behaves = breaks_at_one;
+    go();
+    cr_expect(sink_row_now().telling);
+    fake_behaves = NULL;
+    wait_s(1000);
+    go();
+    cr_expect(!sink_row_now().telling);
+    cr_expect_eq(fake_count(), 4u);
+    cr_expect(fake_has_member(8, "m0@x") && !fake_has_member(8, "m1@x"));
+    for (int i = 0; i < 2500; i++) {
+        char member[32];
+
+        snprintf(member, sizeof(member), "m%d@x", i);
+        cr_expect(fake_has_member(9, member), "%s", member);
+    }
+    cr_expect(!fake_has_member(9, "m2500@x"));
+}
+
 Test(dispatch, what_the_first_refresh_tells_is_first)
 {
     struct txn *t = store_begin(fake_store);
