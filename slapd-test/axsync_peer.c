@@ -43,6 +43,7 @@ struct peer {
     size_t n;
     struct person people[PEER_PEOPLE + 1];
     unsigned csn;
+    unsigned said;             /* the highest moment that a script has told */
     unsigned searches;
     int64_t times[SEARCHES];
     char *cookies[SEARCHES];
@@ -53,6 +54,10 @@ struct connection {
     struct peer *peer;
     size_t index;
     int fd;
+    ber_int_t containers;      /* the sync search for containers; 0: has not come */
+    ber_int_t waiting;         /* that for people, until it has; 0: none */
+    unsigned number;           /* … of it */
+    char *cookie;
 };
 
 struct peer_search {
@@ -264,22 +269,49 @@ static char *cookie_in(const struct berval *request)
     return at ? strndup(at, (unsigned char)at[-1] < n ? (unsigned char)at[-1] : n) : strdup("");
 }
 
-static void answer_sync(struct connection *c, ber_int_t id, const struct berval *request)
+static void run_script(struct connection *c)
+{
+    struct peer_search s = {.connection = c, .id = c->waiting};
+
+    c->waiting = 0;
+    c->peer->script(&s, c->number, c->cookie);
+    free(s.kept);
+}
+
+/* There are none, and nothing ever changes of them: the script is of the search for people. What it keeps silent about, this search
+ * does not tell either. */
+static void answer_containers(struct connection *c, ber_int_t id)
 {
     struct peer_search s = {.connection = c, .id = id};
-    struct peer *p = c->peer;
-    char *cookie = cookie_in(request);
-    unsigned number;
+    unsigned moment;
 
-    pthread_mutex_lock(&p->lock);
-    number = ++p->searches;
-    if (number < SEARCHES) {
-        p->times[number] = axsync_now_ms();
-        p->cookies[number] = cookie;
+    pthread_mutex_lock(&c->peer->lock);
+    moment = c->peer->csn < c->peer->said ? c->peer->csn : c->peer->said;
+    pthread_mutex_unlock(&c->peer->lock);
+    say_phase(&s, true, true, moment);
+    c->containers = id;
+}
+
+/* A script may take its time, and the daemon asks where we stand before each search: so it runs when both have come. */
+static void answer_sync(struct connection *c, ber_int_t id, const struct berval *request)
+{
+    struct peer *p = c->peer;
+
+    if (memmem(request->bv_val, request->bv_len, "organizationalUnit", strlen("organizationalUnit"))) {
+        answer_containers(c, id);
+    } else {
+        c->waiting = id;
+        c->cookie = cookie_in(request);
+        pthread_mutex_lock(&p->lock);
+        c->number = ++p->searches;
+        if (c->number < SEARCHES) {
+            p->times[c->number] = axsync_now_ms();
+            p->cookies[c->number] = c->cookie;
+        }
+        pthread_mutex_unlock(&p->lock);
     }
-    pthread_mutex_unlock(&p->lock);
-    p->script(&s, number, cookie);
-    free(s.kept);
+    if (c->waiting && c->containers)
+        run_script(c);
 }
 
 /* ---- connections -------------------------------------------------------------------------------------------- */
@@ -376,7 +408,7 @@ static void *accept_all(void *arg)
         pthread_mutex_lock(&p->lock);
         if (p->n == CONNECTIONS)
             abort();
-        *c = (struct connection){p, p->n, fd};
+        *c = (struct connection){.peer = p, .index = p->n, .fd = fd};
         p->fds[p->n] = fd;
         pthread_create(&p->threads[p->n++], NULL, serve, c);
         pthread_mutex_unlock(&p->lock);
@@ -401,7 +433,7 @@ struct peer *peer_new(peer_script *script, unsigned from, unsigned to)
 
     cr_assert_not_null(p);
     p->script = script;
-    p->csn = 1;
+    p->csn = p->said = 1;
     pthread_mutex_init(&p->lock, NULL);
     for (unsigned i = 1; i <= PEER_PEOPLE; i++) {
         snprintf(p->people[i].local, sizeof(p->people[i].local), "p%u", i);
@@ -520,6 +552,35 @@ const char *peer_cookie(struct peer *p, unsigned number)
 
 /* ---- for scripts -------------------------------------------------------------------------------------------- */
 
+static void note_said(struct peer_search *s, unsigned moment)
+{
+    struct peer *p = s->connection->peer;
+
+    pthread_mutex_lock(&p->lock);
+    p->said = moment > p->said ? moment : p->said;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* What is no deletion, a server tells to each search that it does not concern by a new cookie. */
+static void tell_containers(struct peer_search *s, unsigned moment)
+{
+    struct peer_search other = {.connection = s->connection, .id = s->connection->containers};
+
+    note_said(s, moment);
+    if (moment == 0 || s->id == other.id || other.id == 0)
+        return;
+    if (s->held) {
+        other.held = true;
+        say_newcookie(&other, moment);
+        s->kept = realloc(s->kept, s->n_kept + other.n_kept);
+        memcpy(s->kept + s->n_kept, other.kept, other.n_kept);
+        s->n_kept += other.n_kept;
+        free(other.kept);
+    } else {
+        say_newcookie(&other, moment);
+    }
+}
+
 /* The control around a value. */
 static void put_control(BerElement *ber, const char *oid, struct berval *value)
 {
@@ -549,6 +610,8 @@ void say_entry(struct peer_search *s, enum peer_state state, unsigned person, un
     put_control(ber, SYNC_STATE, control);
     ber_bvfree(control);
     say(s, ber, ber_printf(ber, "}"));
+    if (state != PEER_DELETE)
+        tell_containers(s, moment);
 }
 
 void say_garbage(struct peer_search *s, unsigned person)
@@ -598,6 +661,7 @@ void say_newcookie(struct peer_search *s, unsigned moment)
     BerElement *value = ber_alloc_t(LBER_USE_DER);
 
     say_info(s, value, ber_printf(value, "ts", (ber_tag_t)0x80, cookie_of(moment)));
+    tell_containers(s, moment);
 }
 
 void say_phase(struct peer_search *s, bool deletes, bool done, unsigned moment)
@@ -610,6 +674,7 @@ void say_phase(struct peer_search *s, bool deletes, bool done, unsigned moment)
     if (!done)
         ber_printf(value, "b", (ber_int_t)0);
     say_info(s, value, ber_printf(value, "}"));
+    note_said(s, moment);
 }
 
 void say_result(struct peer_search *s, int rc, const char *text)

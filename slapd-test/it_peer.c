@@ -450,7 +450,7 @@ Test(liveness, search_that_died_in_silence, .timeout = 280)
     peer_put(p, 5, true);
     peer_set_csn(p, 2);
     AWAIT_PEOPLE(a, 1, 2, 3, 4, 5);
-    CHECK(a, strstr(cookie_of(1), strstr(peer_cookie(p, 2), "csn=")) != NULL, "the cookie was %s", peer_cookie(p, 2));
+    CHECK(a, strstr(peer_cookie(p, 2), strstr(cookie_of(1), "csn=")) != NULL, "the cookie was %s", peer_cookie(p, 2));
     CHECK(a, peer_time(p, 4) - peer_time(p, 3) > peer_time(p, 3) - peer_time(p, 2) + 1000 &&
                  peer_time(p, 5) - peer_time(p, 4) > peer_time(p, 4) - peer_time(p, 3) + 2000,
           "re-issued after %lld, %lld and %lld ms", (long long)(peer_time(p, 3) - peer_time(p, 2)),

@@ -321,7 +321,7 @@ static void send_fetch(struct writer *w)
         return;
     note_asked(m, s);
     fetch_begin(m, s, next_token(w));
-    probe_read(w->probe, w->token, search_index(m, s), source_uri_index(w->source), base);
+    probe_read(w->probe, w->token, search_index(m, s), w->uri, base);
     free(base);
 }
 
