@@ -150,7 +150,9 @@ static void start_directory(void)
     demo_need(slapdtest_ldif(demo.server, ldif), "filling the directory");
     free(ldif);
     demo_add_reader();
+    demo_new_emulator();
     show_step("A directory: slapd at %s, %zu people in 4 units", slapdtest_uri(demo.server), people_count());
+    show_note("and a mail server without any mailbox: an emulator of Axigen's admin CLI, port %u", emulator_port(demo.emulator));
 }
 
 static void initial_load(void)
@@ -413,6 +415,28 @@ static void aftermath(void)
               "approves after all", VICTIMS);
 }
 
+/* ---- the mail server ------------------------------------------------------------------------------------------ */
+
+static void mailboxes(void)
+{
+    json_t *dump = emulator_dump(demo.emulator), *accounts;
+    size_t there, retired;
+    char *text;
+
+    accounts = json_object_get(json_object_get(json_object_get(dump, "domains"), "example.com"), "accounts");
+    there = json_object_size(accounts);
+    show_step("And the mail server, which was told each of these actions, has these mailboxes:");
+    retired = show_mailboxes(accounts);
+    if (there - retired != people_count() || retired != 2)
+        demo_fail("there should be %zu mailboxes and 2 of people who left, and there are %zu and %zu", people_count(),
+                  there - retired, retired);
+    show_note("the mail of the two who left is there too: their accounts are disabled, and removed in 30 days (retention)");
+    text = demo_command("queue", NULL);
+    show_output("axsync queue", text);
+    free(text);
+    json_decref(dump);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------ */
 
 static void step(void (*what)(void))
@@ -424,13 +448,14 @@ static void step(void (*what)(void))
 int main(void)
 {
     static void (*const story[])(void) = {start_directory, initial_load, hire,   phone,    marriage, move,
-                                          leave,           meanwhile,    catch_up, status, accident, aftermath};
+                                          leave,           meanwhile,    catch_up, status, accident, aftermath,
+                                          mailboxes};
     double begun = journal_now();
 
     setvbuf(stdout, NULL, _IOLBF, 0);   /* a line is there when it is said, also in a pipe */
     show_begin();
     demo_begin("demo");
-    show_title("axsync mirrors a directory: each change becomes actions for the mail server, here lines of a file");
+    show_title("axsync mirrors a directory: each change becomes actions for the mail server, and lines of a file");
     show_note("milliseconds are from the directory's answer to the administrator until the action is on the disk");
     for (size_t i = 0; i < sizeof(story) / sizeof(*story); i++)
         step(story[i]);

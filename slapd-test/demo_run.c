@@ -53,6 +53,7 @@ void demo_clear(void)
 {
     end_daemon();
     journal_close(&demo.journal);
+    emulator_stop(&demo.emulator);
     slapdtest_free(&demo.server);
     if (demo.folder[0])
         nftw(demo.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
@@ -189,9 +190,31 @@ static void write_text(const char *path, const char *text)
         demo_fail("%s: %s", path, strerror(errno));
 }
 
+void demo_new_emulator(void)
+{
+    demo.emulator = emulator_start((const char *const[]){"--domain", "example.com", NULL});
+}
+
+/* The sink's lines, with its password in a file; "" without an emulator. For the caller to free. */
+static char *axigen_sink(void)
+{
+    char *text, secret[300];
+
+    if (demo.emulator == NULL)
+        return strdup("");
+    put(secret, sizeof(secret), "%s/axigen.secret", demo.folder);
+    write_text(secret, "secret\n");
+    if (asprintf(&text,
+                 "  sink \"mail\" { type = \"axigen\"  host = \"127.0.0.1\"  port = %u\n"
+                 "                passwordFile = \"%s\" }\n",
+                 emulator_port(demo.emulator), secret) < 0)
+        demo_fail("out of memory");
+    return text;
+}
+
 char *demo_configure(void)
 {
-    char *text;
+    char *text, *sink = axigen_sink();
 
     if (asprintf(&text,
                  "stateDir = \"%s\"\n"
@@ -204,10 +227,12 @@ char *demo_configure(void)
                  "  deleteGrace = 1\n"
                  "  guard { settle = 1 }\n"
                  "  sink \"journal\" { type = \"file\"  path = \"%s\" }\n"
+                 "%s"
                  "}\n",
                  demo.state, slapdtest_uri(demo.server), DEMO_READER_DN, DEMO_READER_PW,
-                 slapdtest_suffix(demo.server), demo.out) < 0)
+                 slapdtest_suffix(demo.server), demo.out, sink) < 0)
         demo_fail("out of memory");
+    free(sink);
     write_text(demo.conf, text);
     if (!journal_open(&demo.journal, demo.out))
         demo_fail("%s: %s", demo.out, strerror(errno));

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "demo_journal.h"
+#include "emulator.h"
 #include "slapdtest.h"
 
 /* Who axsync binds as: a reader, as it should be, not the administrator. */
@@ -22,6 +23,7 @@ struct demo {
     double patience;          /* seconds that a condition may take: far more than it does, the machine may be busy */
     char folder[256], conf[300], state[300], out[300], log[300];
     struct slapdtest *server;
+    struct emulator *emulator; /* NULL: there is no Axigen sink */
     pid_t pid;                /* axsync; 0: it does not run */
     int pidfd;
     double started;           /* when it was */
@@ -44,6 +46,8 @@ void demo_new_server(const struct slapdtest_options *options);
 void demo_need(int result, const char *what);
 /* The entry of DEMO_READER_DN, below a suffix that is there. */
 void demo_add_reader(void);
+/* demo.emulator, with the domain example.com: demo_configure() adds a sink for it. */
+void demo_new_emulator(void);
 /* The configuration, and the empty output file; gives the configuration's text, for the caller to free. */
 char *demo_configure(void);
 

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,4 +214,39 @@ void show_create(const json_t *action)
     show_cells((const char *const[]){seq, action_text(action, "address"), name,
                                      action_set(action, "contactInfo.department"),
                                      action_set(action, "contactInfo.position")});
+}
+
+/* ---- mailboxes ------------------------------------------------------------------------------------------------ */
+
+static void show_mailbox(const char *name, const json_t *account, bool last)
+{
+    char text[64], person[128];
+    const json_t *contact = json_object_get(account, "contactInfo"), *aliases = json_object_get(account, "aliases");
+
+    snprintf(text, sizeof(text), "%s", name);
+    snprintf(person, sizeof(person), "%s %s%s%s", action_text(contact, "firstName"), action_text(contact, "lastName"),
+             json_array_size(aliases) ? ", " : "", json_array_size(aliases) ? json_string_value(json_array_get(aliases, 0)) : "");
+    fputs("    ", stdout);
+    cell(text, 16);
+    if (last)
+        puts(person);
+    else
+        cell(person, 28);
+}
+
+size_t show_mailboxes(const json_t *accounts)
+{
+    const char *name;
+    json_t *account;
+    size_t shown = 0, retired = 0;
+
+    json_object_foreach((json_t *)(uintptr_t)accounts, name, account) {
+        if (strncmp(name, "axsync-", 7) == 0)
+            retired++;
+        else
+            show_mailbox(name, account, shown++ % 2 == 1);
+    }
+    if (shown % 2 == 1)
+        putchar('\n');
+    return retired;
 }

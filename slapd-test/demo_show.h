@@ -20,6 +20,9 @@ void show_action(const json_t *action, double ms);
 /* One of many account.create; action NULL: the table's head. */
 void show_create(const json_t *action);
 
+/* Accounts of a mail server, as the emulator's dump has them, two in a line. Gives how many of them are retired. */
+size_t show_mailboxes(const json_t *accounts);
+
 /* A string of an action; "" if it is not there. `set` looks among the fields. */
 const char *action_text(const json_t *action, const char *key);
 const char *action_set(const json_t *action, const char *field);

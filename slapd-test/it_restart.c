@@ -365,10 +365,12 @@ static bool run_workers(const struct plan *plan, struct end *should, const char 
 /* ---- which steps -------------------------------------------------------------------------------------------- */
 
 #define STEP(name) #name,
+#define AXIGEN_STEP(name)
 static const char *const names[] = {
 #include "step.def"
 };
 #undef STEP
+#undef AXIGEN_STEP
 #define NAMES (sizeof(names) / sizeof(*names))
 
 static size_t index_of(const char *name)

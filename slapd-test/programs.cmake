@@ -8,14 +8,20 @@ if(TARGET axsync)
 
   # ../demo runs it. Built with all, so that it goes on compiling.
   add_executable(demo demo.c demo_journal.c demo_people.c demo_run.c demo_show.c)
-  target_link_libraries(demo PRIVATE slapdtest PkgConfig::JANSSON)
+  target_link_libraries(demo PRIVATE slapdtest emulator_client PkgConfig::JANSSON)
   target_compile_definitions(demo PRIVATE
     AXSYNC_BINARY="$<TARGET_FILE:axsync>"
     AXSYNC_SCHEMA="${PROJECT_SOURCE_DIR}/schema/axsync.ldif")
   add_dependencies(demo axsync)
 
+  add_executable(bench_axigen bench_axigen.c)
+  target_link_libraries(bench_axigen PRIVATE slapdtest emulator_client PkgConfig::JANSSON)
+  target_compile_definitions(bench_axigen PRIVATE AXSYNC_BINARY="$<TARGET_FILE:axsync>")
+  add_dependencies(bench_axigen axsync)
+  set_target_properties(bench_axigen PROPERTIES EXCLUDE_FROM_ALL TRUE)
+
   add_executable(bench_latency bench_latency.c demo_journal.c demo_run.c)
-  target_link_libraries(bench_latency PRIVATE slapdtest PkgConfig::JANSSON PkgConfig::LMDB Threads::Threads)
+  target_link_libraries(bench_latency PRIVATE slapdtest emulator_client PkgConfig::JANSSON PkgConfig::LMDB Threads::Threads)
   target_compile_definitions(bench_latency PRIVATE AXSYNC_BINARY="$<TARGET_FILE:axsync>")
   add_dependencies(bench_latency axsync)
   set_target_properties(bench_latency PROPERTIES EXCLUDE_FROM_ALL TRUE)

@@ -35,6 +35,23 @@ if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
 endif()
 
+# The whole program between a real slapd and the emulator of Axigen's CLI.
+set(axigen_tests axigen axigen_kill)
+if(NOT AXSYNC_STEPS)
+  list(REMOVE_ITEM axigen_tests axigen_kill)   # it needs the kill points
+endif()
+foreach(name IN LISTS axigen_tests)
+  add_executable(it_${name} it_${name}.c axsync_axigen.c)
+  target_link_libraries(it_${name} PRIVATE axsync_run emulator_client)
+  add_dependencies(it_${name} axsync axigen-emulator)
+  add_test(NAME slapd.${name} COMMAND it_${name})
+  set_tests_properties(slapd.${name} PROPERTIES TIMEOUT 800 LABELS slapd)
+  list(APPEND integration_tests slapd.${name})
+endforeach()
+if(AXSYNC_STEPS)
+  target_include_directories(it_axigen_kill PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
+endif()
+
 # Every line that the program wrote in those tests, against the schema that it promises. Skipped when none ran.
 add_test(NAME slapd.schema COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/check_schema.py
   ${PROJECT_SOURCE_DIR}/docs/actions.schema.json ${CMAKE_CURRENT_BINARY_DIR}/outputs)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,8 @@ static void check_connector(struct check *c, const struct config_connector *conf
     for (size_t i = 0; i < conf->n_sinks; i++)
         if (conf->sinks[i].type == SINK_TYPE_FILE)
             check_file_sink(c, &conf->sinks[i]);
+        else
+            check_axigen(c, &conf->sinks[i], conf->domain);
 }
 
 int cmd_check(const struct cmd_options *o)
@@ -103,6 +106,7 @@ int cmd_check(const struct cmd_options *o)
 
     if (conf == NULL)
         return EX_CONFIG;
+    signal(SIGPIPE, SIG_IGN); /* a server that closes is an answer */
     check_say(&c, CHECK_OK, "configuration %s", o->config);
     for (size_t i = 0; i < conf->n_notes; i++)
         check_say(&c, CHECK_OK, "%s", conf->notes[i]);

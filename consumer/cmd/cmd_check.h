@@ -16,5 +16,7 @@ void check_say(struct check *c, enum check_result result, const char *fmt, ...) 
 
 /* The directory of a connector: cmd_check_ldap.c. */
 void check_directory(struct check *c, const struct config_connector *conf);
+/* An Axigen sink: cmd_check_axigen.c. domain: that of the connector, "" if it names none. */
+void check_axigen(struct check *c, const struct config_sink *sink, const char *domain);
 
 #endif

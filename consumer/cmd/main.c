@@ -243,13 +243,14 @@ static int run_line(int argc, char **argv)
     return c ? run_command(c, argc, argv, &o) : unknown_command(argv[0]);
 }
 
-/* Passwords are in memory: no core dump, no ptrace(2). LeakSanitizer needs the latter. */
+/* Passwords are in memory: no core file, and nobody traces. The limit alone does not stop a core that goes to a program
+ * (core(5)); what does also stops ptrace(2), which LeakSanitizer needs. */
 static void keep_secrets(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(AXSYNC_STEPS)
     struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__)
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

@@ -6,6 +6,7 @@
 #include "dispatch_parts.h"
 #include "log.h"
 #include "queue.h"
+#include "step.h"
 #include "store.h"
 
 /* Breaks in a row at the same action, with nothing finished between, after which it counts as refused. */
@@ -127,8 +128,10 @@ enum dispatch_next dispatch_store(struct dispatch *d, struct err *e)
 {
     if (changes_empty(&d->unstored))
         return DISPATCH_MORE;
+    STEP_POINT(outcome_before);
     if (d->settings.hooks.commit(d->settings.hooks.ctx, d->settings.index, &d->unstored, e) != 0)
         return *d->settings.stop ? DISPATCH_STOPPED : DISPATCH_BROKEN;
+    STEP_POINT(outcome_after);
     changes_reset(&d->unstored);
     return DISPATCH_MORE;
 }
@@ -148,10 +151,11 @@ static void refused(struct dispatch *d, struct item *i)
     struct aside_row *row = &i->row;
     struct retry_verdict v;
     int64_t now = clock_wall_ms();
+    bool waited = unwell_waits(&d->unwell, row) == ASIDE_UNWELL;   /* those of one batch are told once */
 
     if (!(row->flags & ASIDE_FLAG_BREAKS) &&
         unwell_refused(&d->unwell, row, local_part(i->action.address), row->words, now, &limits)) {
-        if (row->state != ASIDE_UNWELL)
+        if (!waited)
             log_error(d->settings.subject, "refuses every %s in %.*s: %.*s; those wait, and one is tried now and then",
                       action_type_name(row->type), SLICE_ARG(row->domain), SLICE_ARG(row->words));
         row->state = ASIDE_UNWELL;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "step.h"
+
 static const struct recall_put *newest(const struct recall *r, const uint8_t *uuid)
 {
     for (size_t i = r->n; i-- > 0;)
@@ -90,6 +92,7 @@ static int sync_now(void *ctx, struct err *e)
     recall_take(r, &c);
     if (!changes_empty(&c))
         rc = r->commit(r->ctx, &c, e);
+    STEP_POINT(record_synced);
     changes_free(&c);
     return rc;
 }

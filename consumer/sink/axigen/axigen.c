@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "step.h"
 
 #define WRITER_CHECK_MS 60000 /* how long "no other writer" of a domain is believed */
 
@@ -48,6 +49,8 @@ static int connect_now(struct axigen *ax)
                                                  : set->depth > (int)AXIGEN_DEPTH_MAX ? AXIGEN_DEPTH_MAX
                                                                                       : (unsigned)set->depth};
 
+    if (ax->session == NULL)
+        ax->session = axigen_session_new(ax->sink.subject, ax->sink.stop);
     if (atomic_exchange(&ax->reopen, false))
         axigen_session_close(ax->session);
     if (axigen_session_is_open(ax->session))
@@ -169,6 +172,7 @@ int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n)
             unsaved(ax, w[i], a.text);
         return n ? back_to_root(ax) : axigen_surprise(ax, "COMMIT was refused: %s", a.text);
     }
+    STEP_POINT(axigen_domain_saved);
     ax->domain = slice_of("");
     for (size_t i = 0; i < n; i++)
         if (w[i]->gone)
@@ -426,7 +430,6 @@ static void axigen_close(struct sink *s)
     struct axigen *ax = axigen_of(s);
 
     axigen_session_free(&ax->session);
-    ax->session = axigen_session_new(s->subject, s->stop);
     wire_command_free(&ax->c);
     forget_seen(ax);
     arena_free(&ax->arena);
@@ -449,6 +452,5 @@ struct sink *sink_axigen_new(const char *name, const char *subject, const struct
     ax->sink = (struct sink){&axigen_class, name, subject, stop};
     ax->set = settings;
     ax->records = records;
-    ax->session = axigen_session_new(subject, stop);
     return &ax->sink;
 }

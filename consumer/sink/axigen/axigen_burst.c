@@ -27,6 +27,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "step.h"
+
 enum sent_kind { SENT_STEPS, SENT_MOVE, SENT_COMMIT, SENT_OPENING };
 
 struct sent {
@@ -180,6 +182,7 @@ static int receive(struct burst *b)
         break;
     case SENT_COMMIT:
         b->w->saved = a.ok;
+        STEP_POINT(axigen_saved);
         if (!a.ok)
             axigen_note(b->w, OUTCOME_REFUSED, "COMMIT: %s", a.text);
         break;

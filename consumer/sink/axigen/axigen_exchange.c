@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "step.h"
 #include "text.h"
 
 #define CAME_MAX 300u    /* of what came, in an error */
@@ -113,7 +114,9 @@ static int flush(struct axigen_session *s, struct err *e, enum axigen_failure *w
     }
     s->sent = s->queued;
     s->counters.bytes_out += s->out.len;
+    STEP_POINT(axigen_send_before);
     rc = axigen_conn_write(s->conn, buf_slice(&s->out), &s->in, e, why);
+    STEP_POINT(axigen_send_after);
     wire_reset_wiped(&s->out);
     feed(s);
     /* Whole answers may still lie in what has arrived: who reads on to the end finds the close behind them. */

@@ -44,6 +44,23 @@ static int no_colours(struct axigen_session *s, struct wire_command *c, struct e
     return 0;
 }
 
+/* Before the login it may be asked; a server that refuses has none to tell. */
+static int ask_version(struct axigen_session *s, struct wire_command *c, char *version, struct err *e)
+{
+    struct wire_answer a;
+    struct slice line;
+
+    version[0] = '\0';
+    wire_words(c, "GET VERSION");
+    if (login_line(s, c, WIRE_DATA, NULL, &a, e) < 0 || exchange_check(s, WIRE_DATA, &a, WIRE_LOGIN, e) < 0)
+        return -1;
+    while (a.status == WIRE_OK && version[0] == '\0' && wire_line(&a.data, &line))
+        wire_scrub(line, version, AXIGEN_VERSION_MAX);
+    exchange_answered(s, WIRE_LOGIN, WIRE_DATA);
+    wire_command_reset(c);
+    return 0;
+}
+
 static bool is_plain(const char *user)
 {
     return *user && strspn(user, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(user);
@@ -95,6 +112,8 @@ int exchange_login(struct axigen_session *s, const struct axigen_session_setting
     if (rc == 0)
         rc = no_colours(s, &c, e);
     wire_command_reset(&c);
+    if (rc == 0 && settings->version)
+        rc = ask_version(s, &c, settings->version, e);
     if (rc == 0)
         rc = say_user(s, &c, settings->user, e);
     wire_command_reset(&c);

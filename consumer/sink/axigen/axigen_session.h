@@ -26,12 +26,15 @@
 #include "slice.h"
 
 #define AXIGEN_DEPTH_MAX 1024u
+#define AXIGEN_VERSION_MAX 100u
 
 struct axigen_session_settings {
     struct axigen_conn_settings conn; /* timeout_s also bounds the wait for each answer */
     const char *user;
     struct slice password; /* the caller's, who wipes it; no copy outlives axigen_session_open() */
     unsigned depth;        /* commands sent and unanswered, at most; 1 to AXIGEN_DEPTH_MAX */
+    char *version;         /* AXIGEN_VERSION_MAX bytes for what the server says it is, asked before the login; "": it
+                            * does not say. NULL: it is not asked */
 };
 
 struct axigen_session;

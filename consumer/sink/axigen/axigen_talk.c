@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "step.h"
+
 /* ---- notes ------------------------------------------------------------------------------------------------------ */
 
 /* A refusal may be another one tomorrow, so it goes before what only somebody's hand can change: the item is tried
@@ -133,6 +135,7 @@ int axigen_save(struct axigen *ax, struct axigen_work *w)
     if (axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a))
         return -1;
     w->saved = a.ok;
+    STEP_POINT(axigen_saved);
     if (a.ok)
         return 0;
     axigen_note(w, OUTCOME_REFUSED, "COMMIT: %s", a.text);
