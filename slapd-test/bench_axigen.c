@@ -1,6 +1,6 @@
-/* How fast accounts are made on an Axigen server: bench_axigen ACCOUNTS [ROUND_TRIP_MS]. A slapd with so many people,
- * the emulator of Axigen's CLI as far away as told (1 ms), and `axsync run --once` into an empty server: once with
- * pipelineDepth = 64, once with 1. The emulator counts round trips and commands. */
+/* How fast accounts are made on an Axigen server: bench_axigen ACCOUNTS [ROUND_TRIP_MS [DEPTH…]]. A slapd with so many
+ * people, the emulator of Axigen's CLI as far away as told (1 ms), and `axsync run --once` into an empty server: with
+ * pipelineDepth = 64 and 1, or as told. The emulator counts round trips and commands. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +136,11 @@ int main(int argc, char **argv)
 {
     size_t accounts = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
     const char *round_trip = argc > 2 ? argv[2] : "1";
+    static const char *const usual[] = {"64", "1"};
+    const char *const *depths = argc > 3 ? (const char *const *)argv + 3 : usual;
+    int n = argc > 3 ? argc - 3 : 2;
+    double first = 0, seconds;
     struct slapdtest *s;
-    double deep, single;
 
     snprintf(folder, sizeof(folder), "%s/axsync-bench-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(folder) == NULL)
@@ -145,9 +148,13 @@ int main(int argc, char **argv)
     s = start(accounts);
     printf("%zu accounts, a round trip takes %s ms\n", accounts, round_trip);
     printf("pipelineDepth   seconds  accounts/s  round trips/account  commands/account\n");
-    deep = measure(s, accounts, round_trip, 64);
-    single = measure(s, accounts, round_trip, 1);
-    printf("one at a time takes %.1f times as long\n", single / deep);
+    for (int i = 0; i < n; i++) {
+        seconds = measure(s, accounts, round_trip, atoi(depths[i]));
+        if (i == 0)
+            first = seconds;
+        else
+            printf("%s takes %.1f times as long as %s\n", depths[i], seconds / first, depths[0]);
+    }
     slapdtest_free(&s);
     remove_tree(folder);
     return 0;

@@ -390,6 +390,41 @@ Test(axigen, a_dry_run_speaks_to_no_server, .timeout = 200)
     end(&s);
 }
 
+Test(axigen, one_run_without_a_server, .timeout = 200)
+{
+    struct stage *s = begin(3, NULL, NULL);
+
+    emulator_kill(s->e);
+    CHECK(s->a, axsync_command(s->a, "run", "--once", NULL) == EX_UNAVAILABLE, "run --once: %s", s->a->err);
+    CHECK(s->a, strstr(s->a->err, "sink mail: 3 actions are not delivered") != NULL, "it does not say so");
+    emulator_restart(s->e, NULL);
+    CHECK(s->a, axsync_command(s->a, "run", "--once", NULL) == EX_OK, "run --once: %s", s->a->err);
+    CHECK(s->a, emulator_counter(s->e, "accountsAdded") == 3, "not all was delivered");
+    end(&s);
+}
+
+/* The certificate is one that nobody has signed: without it nothing is said, no password either. */
+Test(axigen, tls, .timeout = 200)
+{
+    struct stage *s = begin(3, NULL, NULL);
+    char *ca = axsync_i_text("%s/ca.pem", s->a->folder), *keys;
+
+    emulator_kill(s->e);
+    emulator_restart(s->e, (const char *const[]){"--tls-self-signed", ca, NULL});
+    stage_configure(s, "tls = yes  host = \"localhost\"", NULL, true);
+    CHECK(s->a, axsync_command(s->a, "check", NULL) == EX_UNAVAILABLE, "check: %s", s->a->out);
+    expect_output(s, "certificate");
+    CHECK(s->a, emulator_counter(s->e, "commands") == 0, "something was sent");
+    keys = axsync_i_text("tls = yes  host = \"localhost\"  tlsCACertFile = \"%s\"", ca);
+    stage_configure(s, keys, NULL, true);
+    CHECK(s->a, axsync_command(s->a, "check", NULL) == EX_OK, "check: %s", s->a->out);
+    start(s);
+    stage_await_mailboxes(s);
+    free(keys);
+    free(ca);
+    end(&s);
+}
+
 /* The server takes a command and says nothing any more. */
 Test(axigen, ends_in_time_while_the_server_hangs, .timeout = 200)
 {
