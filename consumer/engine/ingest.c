@@ -397,7 +397,8 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
         return;
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
-        pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
+        pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false,
+                    course_is_suspicious(m, s));
     else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         forget_waiting(m, uuid, search_objects(s));
 }

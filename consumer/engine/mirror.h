@@ -199,6 +199,8 @@ bool behind_lets_older_count(const struct mirror_search *s);
 bool behind_is_past(const struct mirror_search *s, struct slice stamp);
 /* An entry was read older than it is stored. */
 void behind_see_older(struct mirror *m, struct mirror_search *s, const struct object *told);
+/* What was found missing before suspicion arose, and has not gone out, is held. */
+void behind_suspect(struct mirror *m, const struct mirror_search *s, const char *why);
 /* The CSNs of a message. */
 void behind_csns(const struct sync_msg *msg, struct csn_set *set);
 
@@ -221,6 +223,8 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg);
 /* A deletion was reported or is supposed: it becomes pending, if it is not yet. proven: no look-up is needed. */
 void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect);
+/* Suspicion arose: an absence that has not gone out becomes a hold, once it is proven. why: NULL for a general one. */
+void pend_suspect(struct mirror *m, struct pending *p, const char *why);
 void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase);
 void pend_member(struct mirror *m, const struct object *group, struct slice address, enum cause cause,
                  enum phase_word phase);
