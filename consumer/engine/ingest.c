@@ -365,6 +365,8 @@ void ingest_settle_wants(struct mirror *m)
             log_warning(m->subject, "%.*s is a group and an account; it is mirrored as %s, and stays that",
                         SLICE_ARG(told.dn), object_kind_name(told.kind));
             want_del(m->t, wanted.uuid);
+            if (wanted.kind == OBJECT_GROUP)
+                group_forget(m, wanted.uuid);
             arena_reset(&m->a);
             continue;
         }
