@@ -321,9 +321,8 @@ static void watch(struct mirror *m, unsigned search, const struct csn_set *conte
     bool complete = search_all_complete(m);
     uint16_t sid;
 
-    if (!complete || m->searches[search].behind || !is_ahead(m, context))
-        m->ahead = (struct silence){ 0 };
-    else if (is_overdue(m, &m->ahead, true))
+    /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
+    if (is_overdue(m, &m->ahead, complete && !m->searches[search].behind && is_ahead(m, context)))
         snprintf(m->restart_why, sizeof(m->restart_why),
                  "the server's contextCSN moved and no message came: the search is issued again");
     for (unsigned i = 0; i < m->n_searches; i++) {
