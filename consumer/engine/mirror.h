@@ -84,6 +84,7 @@ struct mirror {
 
     struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
+    struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
     int64_t expired_ms;        /* when the guard's window was last swept */
@@ -98,11 +99,9 @@ int mirror_open(struct mirror *m, struct err *e);
 void mirror_close(struct mirror *m);
 /* Begins a transaction if none is open. */
 void mirror_begin(struct mirror *m);
-/* Stores the cookies that moved and commits. On failure everything of the transaction is undone, and the session must
- * begin again from what is stored: m->restart_why says so. */
+/* Stores the cookies that moved and commits. On failure everything of the transaction is undone, memory is read back from the disk,
+ * and the session must begin again from what is stored: m->restart_why says so, and m->undone why. */
 int mirror_commit(struct mirror *m, struct err *e);
-/* After a failed commit: forgets the session and reads the cookies back, so that memory is what the disk says. */
-void mirror_reset(struct mirror *m);
 /* Ends a first load: commits, builds the indexes, begins a new transaction. */
 int mirror_end_load(struct mirror *m, struct err *e);
 /* Gives an action its time, connector and seq and queues it. */
