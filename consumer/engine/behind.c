@@ -28,28 +28,15 @@ static bool is_due_in_full(const struct mirror *m, const struct mirror_search *s
     return meta_get(m->t, "suspicion", search_kind_key(s->kind), &why) || s->older_counts;
 }
 
-static bool is_absence(const struct pending *p)
-{
-    return p->what == PENDING_DELETE && (p->cause == CAUSE_ABSENT || p->cause == CAUSE_LEAVE);
-}
-
-/* What was found missing before the suspicion arose, and has not gone out. */
-static void suspect_absences(struct mirror *m, const struct mirror_search *s, const char *why)
+void behind_suspect(struct mirror *m, const struct mirror_search *s, const char *why)
 {
     struct buf next = { 0 };
     struct arena a = { 0 };
     struct pending p;
 
     while (pending_next(m->t, NULL, &next, &p, &a)) {
-        if (search_shows_objects(s) && p.kind == search_objects(s) && is_absence(&p) && (p.reason == PENDING_UNPROVEN || p.reason == PENDING_WAITING)) {
-            p.suspect = true;
-            if (p.reason == PENDING_WAITING) {
-                p.asked = p.again = false;
-                pend_hold(m, &p, why);
-            } else {
-                pend_put(m, &p);
-            }
-        }
+        if (search_shows_objects(s) && p.kind == search_objects(s))
+            pend_suspect(m, &p, why);
         arena_reset(&a);
     }
     buf_free(&next);
@@ -67,7 +54,7 @@ static void read_in_full(struct mirror *m, struct mirror_search *s, const char *
         meta_put(m->t, "older", kind, slice_of("1"));
         s->older_counts = true;
     }
-    suspect_absences(m, s, why);
+    behind_suspect(m, s, why);
     cookie_free(&s->cookie);
     s->cookie_dirty = true;
     m->urgent = true;

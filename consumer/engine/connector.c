@@ -415,11 +415,14 @@ bool connector_stop(struct connector **cp)
 {
     struct connector *c = *cp;
     struct writer *w = &c->writer;
+    struct source *source;
+    struct probe *probe;
     bool clean;
 
     *cp = NULL;
-    clean = source_stop(&w->source, LEAVE_BEHIND_MS);
-    clean = probe_stop(&w->probe, LEAVE_BEHIND_MS) && clean;
+    writer_take_parts(w, &source, &probe);
+    clean = source_stop(&source, LEAVE_BEHIND_MS);
+    clean = probe_stop(&probe, LEAVE_BEHIND_MS) && clean;
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_stop(w->sinks[i].deliver);
     writer_stop(w);

@@ -33,18 +33,26 @@ void course_give_up(struct mirror *m, const char *why)
         cut_short(m, &m->searches[i]);
 }
 
-/* A load that a failed commit cut short: its indexes are built before anything else is done. */
+static int build(struct mirror *m, struct err *e)
+{
+    int rc = mirror_commit(m, e);
+
+    if (rc == 0)
+        rc = load_build(m->store, m->stop, e);
+    mirror_begin(m);
+    return rc;
+}
+
+/* A load that a failed commit cut short: its indexes are built, and its groups get their members, before anything else is done. */
 static void finish_load(struct mirror *m)
 {
+    struct slice v;
     struct err e;
     int rc;
 
-    if (m->load || !load_pending(m->t))
+    if (m->load || !(load_pending(m->t) || meta_get(m->t, "unbound", NULL, &v)))
         return;
-    rc = mirror_commit(m, &e);
-    if (rc == 0)
-        rc = load_build(m->store, m->stop, &e);
-    mirror_begin(m);
+    rc = load_pending(m->t) ? build(m, &e) : 0;
     if (rc == 0)
         rc = group_bind_all(m, &e);
     if (rc == 0)
@@ -313,9 +321,8 @@ static void watch(struct mirror *m, unsigned search, const struct csn_set *conte
     bool complete = search_all_complete(m);
     uint16_t sid;
 
-    if (!complete || m->searches[search].behind || !is_ahead(m, context))
-        m->ahead = (struct silence){ 0 };
-    else if (is_overdue(m, &m->ahead, true))
+    /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
+    if (is_overdue(m, &m->ahead, complete && !m->searches[search].behind && is_ahead(m, context)))
         snprintf(m->restart_why, sizeof(m->restart_why),
                  "the server's contextCSN moved and no message came: the search is issued again");
     for (unsigned i = 0; i < m->n_searches; i++) {

@@ -43,12 +43,16 @@ void depart_delete(struct mirror *m, const struct pending *p)
     free_addresses(m, &told);
 }
 
-/* Of members: while accounts are behind it is not known who is there. */
-static bool accounts_are_behind(struct mirror *m)
+/* Of members: while accounts are behind it is not known who is there, and while containers are, not by which DN. */
+static bool members_may_be_unknown(const struct mirror *m)
 {
-    const struct mirror_search *s = search_of(m, OBJECT_ACCOUNT);
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        const struct mirror_search *s = &m->searches[i];
 
-    return s->behind || !s->complete;
+        if (s->kind != SEARCH_GROUPS && (s->behind || !s->complete))
+            return true;
+    }
+    return false;
 }
 
 /* In a refresh nothing goes but what was approved: a deletion may be taken back by it, and the guard has to see all of a
@@ -58,7 +62,7 @@ bool depart_must_stay(struct mirror *m, const struct pending *p)
     if (p->reason == PENDING_APPROVED)
         return false;
     return search_any_refreshing(m) ||
-           (p->what == PENDING_MEMBER && accounts_are_behind(m)) ||
+           (p->what == PENDING_MEMBER && members_may_be_unknown(m)) ||
            (p->what == PENDING_DELETE && p->reason == PENDING_WAITING && m->store->pending_unanswered > 0);
 }
 

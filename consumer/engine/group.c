@@ -163,8 +163,9 @@ static void tally_end(struct tally *t)
     size_t n = member_sum(t->changes, t->n);
     bool had;
 
-    /* Of one that waits for its address nothing is told: group_create() does it when it is mirrored. */
-    if (n > 0 && objects_get(m->t, t->group, &group, &m->a) != 0 && group.state != OBJECT_GONE) {
+    /* Of one that waits for its address nothing is told: group_create() does it when it is mirrored. In a first load an account that is
+     * a group too has references until ingest_settle_wants(). */
+    if (n > 0 && objects_get(m->t, t->group, &group, &m->a) != 0 && group.kind == OBJECT_GROUP && group.state != OBJECT_GONE) {
         had = told_any(m->t, t->group, false);
         told.add = arena_alloc(&m->a, n * sizeof(*told.add));
         told.lost = arena_alloc(&m->a, n * sizeof(*told.lost));

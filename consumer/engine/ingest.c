@@ -365,6 +365,8 @@ void ingest_settle_wants(struct mirror *m)
             log_warning(m->subject, "%.*s is a group and an account; it is mirrored as %s, and stays that",
                         SLICE_ARG(told.dn), object_kind_name(told.kind));
             want_del(m->t, wanted.uuid);
+            if (wanted.kind == OBJECT_GROUP)
+                group_forget(m, wanted.uuid);
             arena_reset(&m->a);
             continue;
         }
@@ -397,7 +399,8 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
         return;
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
-        pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false, false);
+        pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false,
+                    course_is_suspicious(m, s));
     else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         forget_waiting(m, uuid, search_objects(s));
 }

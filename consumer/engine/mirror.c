@@ -97,6 +97,32 @@ void mirror_begin(struct mirror *m)
         m->t = store_begin(m->store);
 }
 
+static void reset_search(struct mirror *m, struct mirror_search *s)
+{
+    census_drop(&s->census);
+    cookie_free(&s->cookie);
+    csn_set_free(&s->highest);
+    s->cookie_dirty = s->refreshing = s->complete = false;
+    search_read(m, s);
+}
+
+/* Forgets the session and reads back what memory has of the state, so that it is what the disk says. */
+static void reset(struct mirror *m)
+{
+    load_free(&m->load);
+    m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
+    census_drop(&m->reconcile.census);
+    fetch_fail(m);
+    m->insync_ms = 0;
+    m->urgent = false;
+    m->deaf = true;
+    mirror_begin(m);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        reset_search(m, &m->searches[i]);
+    subtree_read(m);
+    txn_abort(&m->t);
+}
+
 int mirror_commit(struct mirror *m, struct err *e)
 {
     bool cookie_moves = false;
@@ -110,6 +136,8 @@ int mirror_commit(struct mirror *m, struct err *e)
     m->store->dirty = true;   /* the wall clock of this commit is what a gap between two runs is measured from */
     STEP_POINT(commit_before);
     if (store_commit(m->store, &m->t, e) != 0) {
+        m->undone = *e;
+        reset(m);
         snprintf(m->restart_why, sizeof(m->restart_why), "what was received could not be stored");
         return -1;   /* what is to be asked stays: some of it may be of an earlier commit, and to ask for the others does no harm */
     }
@@ -123,30 +151,6 @@ int mirror_commit(struct mirror *m, struct err *e)
     }
     m->urgent = false;
     return 0;
-}
-
-static void reset_search(struct mirror *m, struct mirror_search *s)
-{
-    census_drop(&s->census);
-    cookie_free(&s->cookie);
-    csn_set_free(&s->highest);
-    s->cookie_dirty = s->refreshing = s->complete = false;
-    search_read(m, s);
-}
-
-void mirror_reset(struct mirror *m)
-{
-    load_free(&m->load);
-    m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
-    census_drop(&m->reconcile.census);
-    fetch_fail(m);
-    m->insync_ms = 0;
-    m->urgent = false;
-    m->deaf = true;
-    mirror_begin(m);
-    for (unsigned i = 0; i < m->n_searches; i++)
-        reset_search(m, &m->searches[i]);
-    txn_abort(&m->t);
 }
 
 int mirror_end_load(struct mirror *m, struct err *e)

@@ -84,6 +84,7 @@ struct mirror {
 
     struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
+    struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
     int64_t expired_ms;        /* when the guard's window was last swept */
@@ -98,11 +99,9 @@ int mirror_open(struct mirror *m, struct err *e);
 void mirror_close(struct mirror *m);
 /* Begins a transaction if none is open. */
 void mirror_begin(struct mirror *m);
-/* Stores the cookies that moved and commits. On failure everything of the transaction is undone, and the session must
- * begin again from what is stored: m->restart_why says so. */
+/* Stores the cookies that moved and commits. On failure everything of the transaction is undone, memory is read back from the disk,
+ * and the session must begin again from what is stored: m->restart_why says so, and m->undone why. */
 int mirror_commit(struct mirror *m, struct err *e);
-/* After a failed commit: forgets the session and reads the cookies back, so that memory is what the disk says. */
-void mirror_reset(struct mirror *m);
 /* Ends a first load: commits, builds the indexes, begins a new transaction. */
 int mirror_end_load(struct mirror *m, struct err *e);
 /* Gives an action its time, connector and seq and queues it. */
@@ -199,6 +198,8 @@ bool behind_lets_older_count(const struct mirror_search *s);
 bool behind_is_past(const struct mirror_search *s, struct slice stamp);
 /* An entry was read older than it is stored. */
 void behind_see_older(struct mirror *m, struct mirror_search *s, const struct object *told);
+/* What was found missing before suspicion arose, and has not gone out, is held. */
+void behind_suspect(struct mirror *m, const struct mirror_search *s, const char *why);
 /* The CSNs of a message. */
 void behind_csns(const struct sync_msg *msg, struct csn_set *set);
 
@@ -221,6 +222,8 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg);
 /* A deletion was reported or is supposed: it becomes pending, if it is not yet. proven: no look-up is needed. */
 void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect);
+/* Suspicion arose: an absence that has not gone out becomes a hold, once it is proven. why: NULL for a general one. */
+void pend_suspect(struct mirror *m, struct pending *p, const char *why);
 void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase);
 void pend_member(struct mirror *m, const struct object *group, struct slice address, enum cause cause,
                  enum phase_word phase);

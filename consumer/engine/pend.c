@@ -131,6 +131,22 @@ static void begin_waiting(struct mirror *m, struct pending *p, const char *why)
     pend_put(m, p);
 }
 
+#define UNDER_SUSPICION "found missing under suspicion (the configuration was changed, or a full refresh showed nothing at all)"
+
+void pend_suspect(struct mirror *m, struct pending *p, const char *why)
+{
+    if (p->what != PENDING_DELETE || (p->cause != CAUSE_ABSENT && p->cause != CAUSE_LEAVE) ||
+        (p->reason != PENDING_UNPROVEN && p->reason != PENDING_WAITING))
+        return;
+    p->suspect = true;
+    if (p->reason == PENDING_WAITING) {
+        p->asked = p->again = false;
+        pend_hold(m, p, why ? why : UNDER_SUSPICION);
+    } else {
+        pend_put(m, p);
+    }
+}
+
 /* A deletion that is proven. */
 void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
 {
@@ -144,8 +160,7 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
         return;
     }
     p->due_ms = p->detected_ms + grace_ms(m);
-    begin_waiting(m, p, suspicion ? suspicion : "found missing under suspicion (the configuration was changed, or a full refresh "
-                                                "showed nothing at all)");
+    begin_waiting(m, p, suspicion ? suspicion : UNDER_SUSPICION);
 }
 
 static struct pending new_row(const struct mirror *m, const struct object *told, enum pending_what what,
@@ -169,6 +184,8 @@ void pend_delete(struct mirror *m, const struct object *told, enum cause cause, 
             p.again = true;
             pend_put(m, &p);
         }
+        if (suspect)
+            pend_suspect(m, &p, NULL);
         return;
     }
     p = new_row(m, told, PENDING_DELETE, cause, phase);

@@ -66,8 +66,12 @@ static void proven(struct mirror *m, struct pending *p)
         break;
     case PENDING_WAITING:
     case PENDING_APPROVED:
-        if (was_asked)
+        if (was_asked && depart_must_stay(m, p)) {   /* since it was asked a refresh began, or another look-up */
+            p->due_ms = m->now_ms;
+            pend_put(m, p);
+        } else if (was_asked) {
             depart_delete(m, p);
+        }
         break;
     case PENDING_HELD:
     case PENDING_REJECTED:

@@ -277,6 +277,7 @@ void search_check_fingerprint(struct mirror *m, struct mirror_search *s)
             log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
                                     "will be held for you");
             meta_put(m->t, "suspicion", key, slice_of("the configuration was changed"));
+            behind_suspect(m, s, "found missing before the configuration was changed");
         }
         cookie_free(&s->cookie);
         meta_put(m->t, "fingerprint", key, slice_of(now));

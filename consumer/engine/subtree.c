@@ -117,7 +117,7 @@ void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry 
 
     c = (struct container){ .search = (uint8_t)s->kind, .dn = e->dn, .stamp = stamp };
     memcpy(c.uuid, e->uuid, UUID_BYTES);
-    if (known && !was.gone && !s->older_counts && stamp_older(stamp, was.stamp)) {
+    if (known && !was.gone && !behind_lets_older_count(s) && stamp_older(stamp, was.stamp)) {
         arena_free(&a);
         return;   /* old news */
     }
@@ -332,16 +332,13 @@ void subtree_begin_session(struct mirror *m)
         give_up(m, &e);
 }
 
-int subtree_open(struct mirror *m, struct err *e)
+void subtree_read(struct mirror *m)
 {
     struct buf next = { 0 };
     struct arena a = { 0 };
     struct container c;
-    int rc;
 
-    mirror_begin(m);
-    rc = subtree_move_rest(m, e);
-    while (rc == 0 && containers_next(m->t, &next, &c, &a)) {
+    while (containers_next(m->t, &next, &c, &a)) {
         m->sweep = m->sweep || c.sweep;
         if (c.fetch)
             fetch_later(m, c.uuid);
@@ -349,5 +346,13 @@ int subtree_open(struct mirror *m, struct err *e)
     }
     buf_free(&next);
     arena_free(&a);
-    return rc == 0 ? mirror_commit(m, e) : -1;
+}
+
+int subtree_open(struct mirror *m, struct err *e)
+{
+    mirror_begin(m);
+    if (subtree_move_rest(m, e) != 0)
+        return -1;
+    subtree_read(m);
+    return mirror_commit(m, e);
 }

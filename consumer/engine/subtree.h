@@ -23,6 +23,8 @@
 
 /* Finishes a rename that a kill cut short, and sees what is still to be read or looked up. 0, or -1 and *e. */
 int subtree_open(struct mirror *m, struct err *e);
+/* Sees what is still to be read or looked up: at start, and after a commit failed. */
+void subtree_read(struct mirror *m);
 /* A session begins: a rename that a failed commit cut short is finished. */
 void subtree_begin_session(struct mirror *m);
 

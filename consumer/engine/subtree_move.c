@@ -120,8 +120,10 @@ static int pause_walk(struct mirror *m, object_id next, void (*note)(struct mirr
     if (!stop && txn_bytes(m->t) < BYTES_PER_COMMIT)
         return 0;
     note(m, next, ctx);
-    if (mirror_commit(m, e) != 0)
+    if (mirror_commit(m, e) != 0) {
+        mirror_begin(m);   /* what follows in this round works in one */
         return -1;
+    }
     mirror_begin(m);
     m->urgent = true;   /* so that the writer tells the sinks and the status of what was committed here */
     return stop ? err_set(e, ERR_TEMP, "stopped while what lies under a container is gone through; the next start goes on") : 0;
@@ -250,9 +252,9 @@ int subtree_move(struct mirror *m, struct slice from, struct slice to, enum phas
     struct buf canonical = { 0 };
     struct slice base;
     struct bases b = { .all = &base, .n = 1 };
-    int rc = 0;
+    int rc = subtree_move_rest(m, e);   /* there is one row for what is left */
 
-    if (dn_normalise(from, &canonical)) {
+    if (rc == 0 && dn_normalise(from, &canonical)) {
         base = buf_slice(&canonical);
         move_wants(m, &b, &mv);
         move_invalid(m, &b, &mv);

@@ -341,8 +341,10 @@ static void restart_source(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
+    pthread_mutex_lock(&w->parts_lock);
     if (m->restart_why[0] && w->source)
         source_restart(w->source, m->restart_why);
+    pthread_mutex_unlock(&w->parts_lock);
     m->restart_why[0] = '\0';
 }
 
@@ -361,7 +363,7 @@ static void commit_failed(struct writer *w, const struct err *e)
     answer_commands(w, e);
     w->first_known = false;
     errand_committed(w, e);
-    mirror_reset(m);
+    err_clear(&m->undone);
     forget_dirty(w);
     publish_committed(w);
     until = clock_mono_ms() + w->retry_ms;
@@ -378,7 +380,12 @@ static void commit(struct writer *w)
 
     acked = store_acks(w);
     w->lazy_since_ms = 0;
-    if (mirror_commit(m, &e) != 0) {
+    if (m->undone.class != ERR_NONE)
+        store_abort(m->store, &m->t);   /* a commit in the middle failed: who asked for what was taken before it must be told so */
+    else
+        mirror_commit(m, &e);
+    if (m->undone.class != ERR_NONE) {
+        e = m->undone;
         commit_failed(w, &e);
         return;
     }
@@ -394,7 +401,9 @@ static void commit(struct writer *w)
     errand_committed(w, NULL);
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_committed(w->sinks[i].deliver, queue_last(m->store));
+    pthread_mutex_lock(&w->parts_lock);
     send_look_ups(w);
+    pthread_mutex_unlock(&w->parts_lock);
     publish_committed(w);
     answer_commands(w, NULL);
     restart_source(w);
@@ -430,8 +439,10 @@ static void note_uri(struct writer *w, const struct sync_msg *msg)
     for (size_t i = 0; i < conf->n_ldap_uris; i++)
         if (slice_eq(msg->uri, slice_of(conf->ldap_uris[i])))
             w->uri = i;
+    pthread_mutex_lock(&w->parts_lock);
     if (w->probe)
         probe_set_uri(w->probe, w->uri);   /* the watchdog asks whom we listen to */
+    pthread_mutex_unlock(&w->parts_lock);
 }
 
 static void take_batch(struct writer *w, struct batch_mail *mail)
@@ -549,10 +560,12 @@ static void end_round(struct writer *w)
     struct mirror *m = &w->mirror;
 
     note_first(w);
-    send_removals(w);
     heartbeat(m, HEARTBEAT_MS);
+    pthread_mutex_lock(&w->parts_lock);
+    send_removals(w);
     send_fetch(w);
     send_listing(w);
+    pthread_mutex_unlock(&w->parts_lock);
     for (unsigned i = 0; i < m->n_searches; i++)
         if (m->searches[i].cookie_dirty)
             lazy(w);
@@ -604,6 +617,7 @@ int writer_open(struct writer *w, struct err *e)
     mailbox_init(&w->box, MAILBOX_BYTES);
     status_board_init(&w->board);
     pthread_mutex_init(&w->cookie_lock, NULL);
+    pthread_mutex_init(&w->parts_lock, NULL);
     w->mirror.stop = &w->stop;
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
@@ -648,6 +662,16 @@ static void discard(struct writer *w)
     }
 }
 
+void writer_take_parts(struct writer *w, struct source **source, struct probe **probe)
+{
+    pthread_mutex_lock(&w->parts_lock);
+    *source = w->source;
+    *probe = w->probe;
+    w->source = NULL;
+    w->probe = NULL;
+    pthread_mutex_unlock(&w->parts_lock);
+}
+
 void writer_stop(struct writer *w)
 {
     w->stop = true;
@@ -662,6 +686,7 @@ void writer_close(struct writer *w)
     mailbox_destroy(&w->box);
     status_board_destroy(&w->board);
     pthread_mutex_destroy(&w->cookie_lock);
+    pthread_mutex_destroy(&w->parts_lock);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         free(w->cookies[i]);
 }

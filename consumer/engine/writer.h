@@ -27,9 +27,10 @@ struct writer {
     pthread_t thread;
     struct status_board board;
 
-    struct source *source;     /* set before the thread starts */
-    size_t uri;                /* index of the server of this session */
+    pthread_mutex_t parts_lock;   /* guards the next two pointers: they are taken away while the thread still runs */
+    struct source *source;
     struct probe *probe;
+    size_t uri;                /* index of the server of this session */
     struct writer_sink sinks[STATUS_SINKS];
     size_t n_sinks;
 
@@ -52,6 +53,8 @@ struct writer {
  * searches are set by the caller. */
 int writer_open(struct writer *w, struct err *e);
 void writer_start(struct writer *w);
+/* Before they are stopped, which frees them: from now on the writer asks neither. They are the caller's. */
+void writer_take_parts(struct writer *w, struct source **source, struct probe **probe);
 /* The thread ends after its transaction; call it after everybody who posts has ended or been left behind. */
 void writer_stop(struct writer *w);
 void writer_close(struct writer *w);

@@ -216,7 +216,13 @@ static void commit(void)
         txn_append(mirror->t, TABLE_META, slice_of("\x01"), slice_of("not at the end"));   /* a sticky error */
         fail_commit = false;
         cr_assert_neq(mirror_commit(mirror, &e), 0);
-        mirror_reset(mirror);
+        err_clear(&mirror->undone);
+        note_restart();
+        return;
+    }
+    if (mirror->undone.class != ERR_NONE) {
+        err_clear(&mirror->undone);
+        store_abort(mirror->store, &mirror->t);
         note_restart();
         return;
     }

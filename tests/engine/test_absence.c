@@ -209,6 +209,44 @@ Test(absence, after_a_change_of_the_configuration_is_held)
     expect_pending("u001", PENDING_DELETE, PENDING_WAITING);
 }
 
+/* Another bind identity may see less: what was missing before it came is as much in doubt as what is missing then. */
+Test(absence, that_waits_as_the_configuration_changes_is_held)
+{
+    static char base[] = "ou=staff,dc=example,dc=com";
+
+    dir_remove("ann");
+    dir_remove("u003");
+    refresh_in_full();
+    answer_one_as(LOOKUP_DELETED);
+    answer_one_as(LOOKUP_UNPROVEN);
+    conf.account_base = base;
+    scene_reopen();
+    pass_s(10);
+    answer();
+    expect_pending("ann", PENDING_DELETE, PENDING_HELD);
+    expect_pending("u003", PENDING_DELETE, PENDING_HELD);
+    pass_s(100000);
+    expect_nothing();
+}
+
+/* Found missing by a look-up that was made for another reason. */
+Test(absence, that_a_look_up_shows_under_suspicion_is_held)
+{
+    static char base[] = "ou=staff,dc=example,dc=com";
+    uint8_t uuid[UUID_BYTES];
+
+    conf.account_base = base;
+    scene_reopen();
+    dir_remove("ann");
+    uuid_of("ann", uuid);
+    search_ask(&mirror->searches[0], uuid);
+    pass_s(1);
+    answer();
+    pass_s(1);
+    answer();
+    expect_pending("ann", PENDING_DELETE, PENDING_HELD);
+}
+
 Test(absence, what_comes_back_leaves_the_hold_of_a_suspicion)
 {
     static char base[] = "ou=staff,dc=example,dc=com", before[] = "ou=people,dc=example,dc=com";

@@ -292,3 +292,26 @@ Test(course, the_provider_asks_for_a_full_refresh)
     cr_assert_eq(asked(), 0u);
     cr_assert_str_not_empty(cookie_stored());
 }
+
+/* As a walk over all that lies under a container commits between two pieces: what failed took the messages of its round with it. */
+Test(course, a_commit_in_the_middle_that_fails_does_not_move_the_cookie)
+{
+    char before[256];
+    struct err e;
+
+    dir_put("ann", NULL);
+    refresh_in_full();
+    expect_many(1, "create ");
+    snprintf(before, sizeof(before), "%s", cookie_stored());
+    scene_one_round(true);
+    changes("ann", "sn", "Lee", NULL);
+    txn_append(mirror->t, TABLE_META, slice_of("\x01"), slice_of("not at the end"));
+    cr_assert_neq(mirror_commit(mirror, &e), 0);
+    scene_one_round(false);
+    expect_restart("could not be stored");
+    cr_assert_str_eq(cookie_stored(), before);
+    session(true);
+    tell("ann");
+    done_delete();
+    expect("update ann@example.com contactInfo.lastName=Lee (modify, refresh)", NULL);
+}

@@ -505,6 +505,30 @@ Test(group, an_entry_that_is_both_is_one_of_them)
     expect_waits("ann", false);
 }
 
+/* … and an account has no members. */
+Test(group, an_account_that_is_a_group_too_has_no_members)
+{
+    account("bob");
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("ann", "cn", "ann", "member", member_dn("bob"), NULL);
+    both_begin(false);
+    speak_of(SEARCH_ACCOUNTS);
+    tell_all();
+    speak_of(SEARCH_GROUPS);
+    tell("ann");
+    done_present();
+    speak_of(SEARCH_ACCOUNTS);
+    done_present();
+    expect("create bob@example.com (add, refresh)", "create ann@example.com (add, refresh)", NULL);
+    deletes("bob");
+    answer();
+    pass_s(300);
+    answer();
+    expect("delete bob@example.com (delete, persist)", NULL);
+    mirror_begin(mirror);
+    cr_assert_eq(txn_count(mirror->t, TABLE_MEMBER), 0u);
+}
+
 /* ---- all of them -------------------------------------------------------------------------------------------- */
 
 Test(group, one_group_may_lose_all_its_members)
@@ -575,6 +599,58 @@ Test(group, removals_wait_while_accounts_refresh)
     done_delete();
     pass_s(1);
     expect("group.members sales@example.com -bob@example.com (modify, refresh)", NULL);
+}
+
+/* The parent may have been renamed, and who is named by the old DN is known by it no more. */
+Test(group, removals_wait_while_containers_are_behind)
+{
+    scene_containers();
+    account("ann");
+    account("bob");
+    speak_of(SEARCH_GROUPS);
+    dir_put("sales", "member", member_dn("ann"), "member", member_dn("bob"), NULL);
+    session(false);
+    for (int i = SEARCH_GROUPS; i <= SEARCH_CONTAINERS; i++) {
+        speak_of((enum search_kind)i);
+        search_begins(false);
+    }
+    for (int i = SEARCH_ACCOUNTS; i <= SEARCH_CONTAINERS; i++) {
+        speak_of((enum search_kind)i);
+        tell_all();
+        done_present();
+    }
+    expect_any();
+    search_of(mirror, OBJECT_ACCOUNT)[2].behind = true;
+    sales("ann", NULL);
+    pass_s(5);
+    expect_nothing();
+    search_of(mirror, OBJECT_ACCOUNT)[2].behind = false;
+    pass_s(1);
+    expect("group.members sales@example.com -bob@example.com (modify, persist)", NULL);
+}
+
+/* A commit failed between two groups after a first load: the next session goes on. */
+Test(group, what_a_first_load_left_unbound_is_bound_by_the_next_session)
+{
+    struct buf ref = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct err e;
+
+    load();
+    account("cat");
+    tell("cat");
+    expect_any();
+    mirror_begin(mirror);
+    uuid_of("sales", uuid);
+    cr_assert(member_ref_of_dn(slice_of(member_dn("cat")), &ref));
+    members_put(mirror->t, uuid, buf_slice(&ref), (struct slice){ "", 0 });
+    buf_free(&ref);
+    meta_put(mirror->t, "unbound", NULL, slice_of("1"));
+    cr_assert_eq(mirror_commit(mirror, &e), 0);
+    lost();
+    both_begin(true);
+    pass_s(1);
+    expect("group.members sales@example.com +cat@example.com (add, refresh)", NULL);
 }
 
 Test(group, renames_of_groups_are_not_counted_as_those_of_accounts)

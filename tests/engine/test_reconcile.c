@@ -104,7 +104,9 @@ Test(reconcile, under_way_when_a_commit_fails_proves_nothing)
 {
     mirror->asked++;
     reconcile_begin(mirror, &mirror->searches[0], 77);
-    mirror_reset(mirror);
+    scene_fail_commit(true);
+    changes("ann", "sn", "Lee", NULL);
+    expect_restart("could not be stored");
     mirror_begin(mirror);
     reconcile_end(mirror, &(struct sync_msg){ .type = SYNC_PROBE_END, .token = 77 });
     expect_none("ann");

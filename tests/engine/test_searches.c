@@ -268,3 +268,43 @@ Test(searches, that_are_silent_while_the_server_moves_are_issued_again)
     expect_restart("the search for groups");   /* which is still silent */
     expect_any();
 }
+
+/* Changes that don't concern us: each time it is issued again the cookie catches up. */
+Test(searches, that_hear_nothing_of_what_does_not_concern_them_are_issued_again_ever_more_rarely)
+{
+    load();
+    for (int i = 0; i < 2; i++) {
+        dir_put("hidden", "sn", many(i), NULL);
+        watch_for_s(i == 0 ? 30 : 60);
+        expect_restart(NULL);
+        watch_for_s(15);
+        expect_restart("contextCSN moved");
+        lost();
+        both(true, true);
+        done_delete();
+        speak_of(SEARCH_GROUPS);
+        done_delete();
+        watch_for_s(15);
+        speak_of(SEARCH_ACCOUNTS);
+    }
+}
+
+/* It was looked up before the refresh began: what that shows is not known yet. */
+Test(searches, a_deletion_that_is_proven_in_a_refresh_waits_for_its_end)
+{
+    load();
+    speak_of(SEARCH_ACCOUNTS);
+    deletes("bob");
+    answer();
+    pass_s(300);
+    cr_assert(was_asked("bob"));
+    lost();
+    both(true, true);
+    answer();
+    expect_nothing();
+    done_delete();
+    speak_of(SEARCH_GROUPS);
+    done_delete();
+    answer();
+    expect("delete bob@example.com (delete, persist)", NULL);
+}

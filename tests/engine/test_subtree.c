@@ -391,6 +391,97 @@ Test(subtree, reconciling_finds_a_rename_that_was_never_told)
     expect_nothing();
 }
 
+/* The row that says what is left to be done is one: the second rename waits for what the first one left. */
+Test(subtree, a_second_rename_finishes_the_first)
+{
+    struct err e;
+
+    speak_of(SEARCH_ACCOUNTS);
+    for (int i = 100; i < 900; i++) {
+        char dn[64];
+
+        dir_put(many(i), NULL);
+        snprintf(dn, sizeof(dn), "uid=%s," SALES, many(i));
+        dir_at(many(i), dn);
+        tell(many(i));
+    }
+    expect_many(800, "create ");
+    scene_stopping(true);
+    mirror_begin(mirror);
+    cr_assert_neq(subtree_move(mirror, slice_of(SALES), slice_of("ou=one," PEOPLE), PHASE_PERSIST, &e), 0);
+    scene_stopping(false);
+    cr_assert_eq(subtree_move(mirror, slice_of("ou=one," PEOPLE), slice_of("ou=two," PEOPLE), PHASE_PERSIST, &e), 0);
+    cr_assert_eq(mirror_commit(mirror, &e), 0);
+    expect_dn("u100", "uid=u100,ou=two," PEOPLE);
+    expect_dn("u899", "uid=u899,ou=two," PEOPLE);
+}
+
+/* That it was done is undone with the commit, and so is what was read. */
+Test(subtree, what_was_read_in_a_commit_that_failed_is_read_again)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    tell("new");
+    scene_one_round(true);
+    read_subtree(0);
+    scene_fail_commit(true);
+    scene_one_round(false);
+    expect_restart("could not be stored");
+    expect_nothing();
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    done_delete();
+    cr_assert(is_subtree_due());
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
+
+Test(subtree, the_look_at_what_lay_under_one_that_went_is_not_lost_with_a_commit)
+{
+    tell_gone("people");
+    answer();
+    speak_of(SEARCH_ACCOUNTS);
+    lost();
+    both(true, true);
+    speak_of(SEARCH_CONTAINERS);
+    dir_rename("sales", "ou=sales,ou=away,dc=example,dc=com");
+    tell_gone("sales");
+    done_delete();
+    speak_of(SEARCH_ACCOUNTS);
+    scene_fail_commit(true);
+    done_delete();   /* now the walk begins, and is undone */
+    expect_restart("could not be stored");
+    expect_none("bob");
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    done_delete();
+    expect_pending("bob", PENDING_DELETE, PENDING_UNPROVEN);
+}
+
+/* After `resync` older content counts, but not from a provider that is behind. */
+Test(subtree, older_news_of_one_that_is_behind_is_ignored_after_a_resync_too)
+{
+    dir_rename("sales", "ou=sold," PEOPLE);
+    tell("sales");
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    lost();
+    provider_csn(1);
+    session_refused();
+    speak_of(SEARCH_CONTAINERS);
+    search_begins(false);
+    mirror->searches[1].older_counts = true;
+    dir_at("sales", SALES);
+    tell_older("sales");
+    expect_dn("bob", "uid=bob,ou=sold," PEOPLE);
+    dir_at("sales", "ou=sold," PEOPLE);
+    provider_csn(-1);
+}
+
 /* Groups lie beside people, and containers are those under what both share. */
 static void with_groups(void)
 {
