@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "cmd_entry.h"
+#include "gone.h"
 #include "mem.h"
 #include "objects.h"
 #include "pending.h"
@@ -57,6 +58,37 @@ static bool take(struct wanted *w, const uint8_t *uuid)
     return true;
 }
 
+static bool had_address(const struct object *o, struct slice address)
+{
+    if (slice_eq(o->address, address))
+        return true;
+    for (uint32_t i = 0; i < o->n_aliases; i++)
+        if (slice_eq(o->aliases[i], address))
+            return true;
+    return false;
+}
+
+/* What is gone is in no index. By its address, or where scratch is not NULL by its DN; of several the last that went. */
+static bool find_gone(struct wanted *w, struct txn *t, struct slice address, struct buf *scratch)
+{
+    struct buf next = {0};
+    struct arena a = {0};
+    struct gone g;
+    int64_t since_ms = 0;
+    bool found = false;
+
+    while (gone_next(t, &next, &g, &a)) {
+        if ((scratch ? same_dn(w, g.o.dn, scratch) : had_address(&g.o, address)) && g.since_ms >= since_ms) {
+            found = take(w, g.o.uuid);
+            since_ms = g.since_ms;
+        }
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
+    return found;
+}
+
 static bool find_address(struct wanted *w, struct txn *t, struct arena *a)
 {
     struct slice address = arena_copy(a, w->word.p, w->word.len);
@@ -67,7 +99,7 @@ static bool find_address(struct wanted *w, struct txn *t, struct arena *a)
         p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
     if (objects_owner(t, address, w->uuid, NULL) != 0)
         return true;
-    return want_first(t, address, &want, a) && take(w, want.uuid);
+    return (want_first(t, address, &want, a) && take(w, want.uuid)) || find_gone(w, t, address, NULL);
 }
 
 /* DNs have no index: they are looked for in all tables, which takes a second or so with a million entries. */
@@ -113,7 +145,8 @@ static bool find(struct wanted *w, struct txn *t, struct arena *a)
         return true;
     if (!entry_is_dn(w->word))
         return find_address(w, t, a);
-    found = find_dn_mirrored(w, t, &scratch, a) || find_dn_other(w, t, &scratch, a);
+    found = find_dn_mirrored(w, t, &scratch, a) || find_dn_other(w, t, &scratch, a) ||
+            find_gone(w, t, w->word, &scratch);
     buf_free(&scratch);
     return found;
 }
@@ -139,7 +172,7 @@ static const char *state_words(enum object_state state)
     case OBJECT_GONE:
         break;
     }
-    return "gone: its deletion was sent to the sinks";
+    return "gone: kept for its return, since a sink has a record of it";
 }
 
 static void print_object(const struct object *o)
@@ -152,6 +185,19 @@ static void print_object(const struct object *o)
     for (uint32_t i = 0; i < o->n_fields; i++)
         entry_line(field_name(o->fields[i].field), o->fields[i].value);
     entry_line("content as of", o->stamp);
+}
+
+/* What it was, and why it is not that any more. */
+static void print_gone(const struct gone *g)
+{
+    char when[PRINT_TIME];
+    struct buf text = {0};
+
+    print_object(&g->o);
+    buf_printf(&text, "%s, cause %s, as action %llu", print_time(g->since_ms, when), cause_name(g->cause),
+               (unsigned long long)g->seq);
+    entry_line("gone since", buf_slice(&text));
+    buf_free(&text);
 }
 
 static void print_pending(struct txn *t, const struct pending *p, struct arena *a)
@@ -216,17 +262,20 @@ static void print_want(struct txn *t, const struct object *want, bool mirrored, 
 static bool print_known(struct txn *t, const uint8_t *uuid, const char *connector, bool *settled, struct arena *a)
 {
     struct object o, want;
+    struct gone gone;
     struct slice dn = {"", 0}, reason = {"", 0};
     bool mirrored = objects_get(t, uuid, &o, a) != 0, wants = want_get(t, uuid, &want, a);
-    bool invalid = invalid_get(t, uuid, &dn, &reason, a);
+    bool invalid = invalid_get(t, uuid, &dn, &reason, a), is_gone = !mirrored && gone_get(t, uuid, &gone, a);
     char text[UUID_TEXT];
 
     *settled = mirrored && o.state == OBJECT_MIRRORED;
-    if (!mirrored && !wants && !invalid)
+    if (!mirrored && !wants && !invalid && !is_gone)
         return false;
     printf("%s %s: ", connector, uuid_format(uuid, text));
     if (mirrored)
         print_object(&o);
+    else if (is_gone)
+        print_gone(&gone);
     else
         puts("not mirrored");
     if (wants)

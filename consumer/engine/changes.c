@@ -1,5 +1,7 @@
 #include "changes.h"
 
+#include "gone.h"
+
 /* u8 op, then: */
 enum op {
     OP_POSITION = 1,   /* u64 */
@@ -9,7 +11,8 @@ enum op {
     OP_END,            /* seq u64, n u32 */
     OP_SUPERSEDE,      /* uuid, seq u64, n u32, what u8 */
     OP_RECORD,         /* uuid, due u64, u32 length and address, u32 length and bytes */
-    OP_FORGET          /* uuid */
+    OP_FORGET,         /* uuid */
+    OP_SETTLED         /* uuid */
 };
 
 void changes_free(struct changes *c)
@@ -93,6 +96,12 @@ void changes_forget(struct changes *c, const uint8_t *uuid)
     buf_add(&c->ops, uuid, UUID_BYTES);
 }
 
+void changes_settled(struct changes *c, const uint8_t *uuid)
+{
+    buf_u8(&c->ops, OP_SETTLED);
+    buf_add(&c->ops, uuid, UUID_BYTES);
+}
+
 void changes_append(struct changes *c, const struct changes *other)
 {
     buf_add_slice(&c->ops, buf_slice(&other->ops));
@@ -162,10 +171,19 @@ static void apply_telling(struct txn *t, const char *sink, struct reader *r)
     sink_row_put(t, sink, &row);
 }
 
+/* At the end, when position, rows and records are what they will be. */
+static void release_settled(struct txn *t, struct buf *settled)
+{
+    for (size_t i = 0; i < settled->len; i += UUID_BYTES)
+        gone_release(t, (const uint8_t *)settled->p + i);
+    buf_free(settled);
+}
+
 bool changes_apply(struct txn *t, const char *sink, struct slice ops, int64_t now_ms, uint64_t *position)
 {
     struct reader r = reader_of(ops);
     uint8_t uuid[UUID_BYTES] = { 0 };
+    struct buf settled = { 0 };
     bool moved = false;
 
     while (r.left && !r.bad) {
@@ -196,8 +214,14 @@ bool changes_apply(struct txn *t, const char *sink, struct slice ops, int64_t no
         case OP_FORGET:
             read_uuid(&r, uuid);
             record_del(t, sink, uuid);
+            buf_add(&settled, uuid, UUID_BYTES);
+            break;
+        case OP_SETTLED:
+            read_uuid(&r, uuid);
+            buf_add(&settled, uuid, UUID_BYTES);
             break;
         }
     }
+    release_settled(t, &settled);
     return moved;
 }

@@ -23,6 +23,8 @@ void changes_end(struct changes *c, struct aside_id id);
 void changes_supersede(struct changes *c, const uint8_t *uuid, struct aside_id before, unsigned what);
 void changes_record(struct changes *c, const struct record *r);
 void changes_forget(struct changes *c, const uint8_t *uuid);
+/* Its deletion came to an end, whatever that was. */
+void changes_settled(struct changes *c, const uint8_t *uuid);
 /* Those of another, behind one's own. */
 void changes_append(struct changes *c, const struct changes *other);
 

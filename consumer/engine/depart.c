@@ -1,6 +1,7 @@
 /* Joint 2, its end: a row whose time has come goes out as an action (SPEC.md 2.7, 4. and 2.3, "Renames"). */
 #include "mirror.h"
 
+#include "gone.h"
 #include "log.h"
 #include "step.h"
 
@@ -9,6 +10,17 @@ static void free_addresses(struct mirror *m, const struct object *o)
     ingest_address_free(m, o->address);
     for (uint32_t i = 0; i < o->n_aliases; i++)
         ingest_address_free(m, o->aliases[i]);
+}
+
+/* What was told of it is kept while a sink may need it. */
+static void let_go(struct mirror *m, const struct object *told, const struct pending *p)
+{
+    bool kept = gone_kept(m->t);
+
+    if (told->kind == OBJECT_GROUP)
+        group_gone(m, told->uuid, kept);
+    if (kept)
+        gone_put(m->t, &(struct gone){ *told, p->cause, m->now_ms, queue_last(m->store) });
 }
 
 void depart_delete(struct mirror *m, const struct pending *p)
@@ -38,8 +50,7 @@ void depart_delete(struct mirror *m, const struct pending *p)
     while (pending_next(m->t, p->uuid, &next, &row, &m->a))
         pend_drop(m, &row, true);   /* its clears and renames go with it */
     buf_free(&next);
-    if (told.kind == OBJECT_GROUP)
-        group_forget(m, told.uuid);
+    let_go(m, &told, p);
     free_addresses(m, &told);
 }
 

@@ -263,6 +263,8 @@ static void settle_batch(struct dispatch *d)
             store_row(d, i);
         else if (i->stored)
             changes_end(&d->unstored, i->row.id);
+        if (action_is_delete(i->action.type))
+            changes_settled(&d->unstored, i->row.uuid);
     }
     if (b->position != d->row.position)
         changes_position(&d->unstored, b->position);

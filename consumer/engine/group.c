@@ -61,6 +61,8 @@ struct tally {
     bool follows;                   /* from a released deletion or rename: removals do not wait */
     struct member_change *changes;  /* addresses are in m->a */
     size_t n, cap;
+    const struct slice *beyond;     /* ascending: what the target has of a group that returns; removed where none gives it */
+    size_t n_beyond;
 };
 
 static void count(struct tally *t, struct slice address, int by)
@@ -109,6 +111,16 @@ static void settle_change(struct tally *t, const struct object *group, const str
         told_put(m->t, t->group, c->address, 0);
         pend_member(m, group, c->address, t->cause, t->phase);
     }
+}
+
+/* What nobody gives any more of what was told before the group was gone. It waits for nothing: it is part of the return. */
+static void lose_beyond(const struct tally *t, struct member_diff *told)
+{
+    uint32_t live;
+
+    for (size_t i = 0; i < t->n_beyond; i++)
+        if (!told_get(t->m->t, t->group, t->beyond[i], &live))
+            told->lost[told->n_lost++] = t->beyond[i];
 }
 
 static void emit_members(struct mirror *m, const struct object *group, struct member_diff *told, enum cause cause,
@@ -165,12 +177,13 @@ static void tally_end(struct tally *t)
 
     /* Of one that waits for its address nothing is told: group_create() does it when it is mirrored. In a first load an account that is
      * a group too has references until ingest_settle_wants(). */
-    if (n > 0 && objects_get(m->t, t->group, &group, &m->a) != 0 && group.kind == OBJECT_GROUP && group.state != OBJECT_GONE) {
+    if (n + t->n_beyond > 0 && objects_get(m->t, t->group, &group, &m->a) != 0 && group.kind == OBJECT_GROUP) {
         had = told_any(m->t, t->group, false);
         told.add = arena_alloc(&m->a, n * sizeof(*told.add));
-        told.lost = arena_alloc(&m->a, n * sizeof(*told.lost));
+        told.lost = arena_alloc(&m->a, (n + t->n_beyond) * sizeof(*told.lost));
         for (size_t i = 0; i < n; i++)
             settle_change(t, &group, &t->changes[i], &told);
+        lose_beyond(t, &told);
         emit_members(m, &group, &told, t->cause, t->phase);
         recount(m, &group, had);
         settle_clear(m, &group, t->phase);
@@ -224,12 +237,35 @@ void group_take(struct mirror *m, const uint8_t *group, const struct member_list
     tally_end(&t);
 }
 
+/* What was told before it was gone; in *a. It is told anew, so that it counts as not told. */
+static size_t take_told(struct mirror *m, const uint8_t *group, struct slice **told)
+{
+    struct buf next = { 0 };
+    struct slice address;
+    size_t n = 0, at = 0;
+    uint32_t live;
+
+    while (told_next(m->t, group, &next, &address, &live, &m->a))
+        n++;
+    *told = arena_alloc(&m->a, n * sizeof(**told));
+    buf_reset(&next);
+    while (at < n && told_next(m->t, group, &next, &address, &live, &m->a))
+        (*told)[at++] = address;
+    buf_free(&next);
+    told_forget(m->t, group);
+    return at;
+}
+
 void group_create(struct mirror *m, const struct object *group, enum cause cause, enum phase_word phase)
 {
     struct tally t = { .m = m, .group = group->uuid, .cause = cause, .phase = phase };
     struct buf next = { 0 };
-    struct slice ref, address;
+    struct slice ref, address, *told;
 
+    if (told_any(m->t, group->uuid, false)) {
+        t.n_beyond = take_told(m, group->uuid, &told);
+        t.beyond = told;
+    }
     while (members_next(m->t, group->uuid, &next, &ref, &address, &m->a))
         count(&t, address, 1);
     buf_free(&next);
@@ -238,11 +274,18 @@ void group_create(struct mirror *m, const struct object *group, enum cause cause
 
 void group_forget(struct mirror *m, const uint8_t *group)
 {
+    members_forget(m->t, group);
+}
+
+void group_gone(struct mirror *m, const uint8_t *group, bool keeps_told)
+{
     if (told_any(m->t, group, false)) {
         m->store->with_field[FIELD_MEMBERS]--;
         m->store->dirty = true;
     }
     members_forget(m->t, group);
+    if (!keeps_told)
+        told_forget(m->t, group);
 }
 
 /* ---- objects that groups name ------------------------------------------------------------------------------- */

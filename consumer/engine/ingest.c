@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "dn.h"
+#include "gone.h"
 #include "log.h"
 
 static enum phase_word phase_now(const struct mirror_search *s)
@@ -71,6 +72,18 @@ static void wait_for_address(struct mirror *m, const struct object *wanted)
     m->urgent = true;
 }
 
+/* A return tells everything anew. */
+static void tell_create(struct mirror *m, const struct object *wanted, enum cause cause, enum phase_word phase)
+{
+    struct gone g;
+
+    if (gone_get(m->t, wanted->uuid, &g, &m->a) && g.o.kind == wanted->kind)
+        mirror_emit_return(m, &g.o, wanted, cause, phase);
+    else
+        mirror_emit_create(m, wanted, cause, phase);
+    gone_del(m->t, wanted->uuid);
+}
+
 static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause, enum phase_word phase)
 {
     if (m->load) {
@@ -88,7 +101,7 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     want_del(m->t, wanted->uuid);
     drop_taken_aliases(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
-    mirror_emit_create(m, wanted, cause, phase);
+    tell_create(m, wanted, cause, phase);
     if (wanted->kind == OBJECT_GROUP)
         group_create(m, wanted, cause, phase);
     group_object_changed(m, NULL, wanted, CAUSE_RESOLVE, phase, false);
@@ -200,19 +213,27 @@ static void take_members(struct mirror *m, const struct mirror_search *s, const 
     group_take(m, e->uuid, &list, cause, phase);
 }
 
+/* As an object of the kind that the search shows. */
+static bool was_gone(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid, struct gone *g)
+{
+    return !m->load && gone_get(m->t, uuid, g, &m->a) && g->o.kind == search_objects(s);
+}
+
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
     struct object told, wanted;
+    struct gone gone;
     struct mapping_note *notes = NULL;
     struct slice reason;
     object_id id = m->load ? 0 : objects_get(m->t, e->uuid, &told, &m->a);
+    bool returns = id == 0 && was_gone(m, s, e->uuid, &gone);
     enum mapping_result result;
 
     if (id != 0 && is_shown_as_another(m, s, &told))
         return;
     if (is_old_news(m, s, e, id ? &told : NULL))
         return;
-    result = mapping_apply(s->mapping, e, id ? &told : NULL, &m->a, &wanted, &reason, &notes);
+    result = mapping_apply(s->mapping, e, id ? &told : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, s, e->uuid, e->dn, reason);
         if (id != 0)
@@ -229,6 +250,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
         return;
     }
     log_notes(m, e, notes);
+    if (returns)
+        plan_keep(&gone.o, notes, &wanted);
     if (id == 0) {
         take_members(m, s, e, CAUSE_ADD, phase);   /* told by ingest_new(), after the group itself */
         ingest_new(m, &wanted, CAUSE_ADD, phase);

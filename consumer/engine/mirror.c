@@ -5,7 +5,9 @@
 
 #include "clock.h"
 #include "containers.h"
+#include "gone.h"
 #include "log.h"
+#include "plan.h"
 #include "records.h"
 #include "step.h"
 
@@ -61,6 +63,7 @@ int mirror_open(struct mirror *m, struct err *e)
         search_check_fingerprint(m, &m->searches[i]);
     }
     settle_clock(m);
+    gone_release_all(m->t);
     release_recover(m);
     if (mirror_commit(m, e) != 0)
         return -1;
@@ -196,6 +199,17 @@ void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cau
 {
     struct action a = action_create_of(o, cause, phase);
 
+    mirror_emit(m, &a);
+}
+
+void mirror_emit_return(struct mirror *m, const struct object *gone, const struct object *o, enum cause cause,
+                        enum phase_word phase)
+{
+    struct action a = action_create_of(o, cause, phase);
+    field_id clear[OBJECT_MAX_FIELDS + 1];
+
+    a.clear = clear;
+    a.n_clear = plan_return(gone, o, clear);
     mirror_emit(m, &a);
 }
 

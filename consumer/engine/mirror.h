@@ -108,6 +108,9 @@ int mirror_end_load(struct mirror *m, struct err *e);
 void mirror_emit(struct mirror *m, struct action *a);
 /* account.create or group.create with all that *o has. */
 void mirror_emit_create(struct mirror *m, const struct object *o, enum cause cause, enum phase_word phase);
+/* … of one that was gone: what that had beyond *o is cleared. */
+void mirror_emit_return(struct mirror *m, const struct object *gone, const struct object *o, enum cause cause,
+                        enum phase_word phase);
 /* Whether the clock jumped since the last call; then all that waits is shifted with it. */
 void mirror_watch_clock(struct mirror *m);
 /* After a commit: the DNs that those in s->ask were told with, empty: unknown. */
@@ -141,8 +144,10 @@ void group_take(struct mirror *m, const uint8_t *group, const struct member_list
                 enum phase_word phase);
 /* A group was created at the sinks: its members follow. */
 void group_create(struct mirror *m, const struct object *group, enum cause cause, enum phase_word phase);
-/* It is no more, in the state or in the line for an address. */
+/* It is no more in the line for an address. */
 void group_forget(struct mirror *m, const uint8_t *group);
+/* … in the state. keeps_told: what the sinks were told of its members is kept, for its return. */
+void group_gone(struct mirror *m, const uint8_t *group, bool keeps_told);
 /* After objects_put(): an object is new (before NULL), stands at another DN, has another address, or is no more (after NULL). The
  * groups that name it follow. released: it was a deletion or rename that was released, after which removals do not wait. */
 void group_object_changed(struct mirror *m, const struct object *before, const struct object *after, enum cause cause,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "aside.h"
+#include "gone.h"
 #include "log.h"
 #include "mirror.h"
 
@@ -64,9 +65,10 @@ const char *operator_queue_one(struct txn *t, const char *sink, enum command_ver
         id = aside_root(t, sink, id);
     if (!aside_get(t, sink, id, &row, &a))
         why = "there is no such action (any more)";
-    else if (verb == COMMAND_DROP)
+    else if (verb == COMMAND_DROP) {
         aside_end(t, sink, id);
-    else if (verb == COMMAND_RETRY)
+        gone_release(t, row.uuid);   /* it may have been its deletion */
+    } else if (verb == COMMAND_RETRY)
         retry(t, sink, &row, ASIDE_FLAG_NOW);
     else if (row.state == ASIDE_ADOPT)
         retry(t, sink, &row, ASIDE_FLAG_NOW | ASIDE_FLAG_ADOPT);

@@ -13,7 +13,7 @@
 /* Entries that are there and tell nothing (no usable address), after which it is tried again later. */
 #define TRIES 3
 /* An answer that did not come for so long is not waited for. */
-#define ASKED_MS ((int64_t)1800 * 1000)
+#define ASKED_MS ((int64_t)60 * 1000)
 
 enum sibling_state {
     NOTHING_KNOWN,

@@ -8,7 +8,7 @@
 struct apply {
     const struct mapping *m;
     const struct entry *e;
-    const struct object *told;   /* of the same kind and not gone, or NULL */
+    const struct object *told;   /* of the same kind, or NULL */
     struct arena *a;
     struct object *wanted;
     struct mapping_note *notes;
@@ -239,7 +239,7 @@ enum mapping_result mapping_apply(const struct mapping *m, const struct entry *e
         return MAPPED_INVALID;
     apply_rows(&x);
     apply_aliases(&x);
-    if (told && told->kind == m->kind && told->state != OBJECT_GONE) {
+    if (told && told->kind == m->kind) {
         x.told = told;
         carry_over(&x);
     }

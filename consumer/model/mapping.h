@@ -74,8 +74,8 @@ struct mapping_note {
 
 /* Maps an entry. `told` is what is mirrored of it so far or NULL: of several address values the one mirrored stays, and
  * what was told of a field that no row has any more is carried over, since a mapping taken out of the configuration
- * clears nothing (of what is gone nothing is carried over: a return begins anew). All that *wanted points to lives in
- * *a or in the memory of *e and *told. *reason is set for MAPPED_INVALID, *notes to the list of notes (NULL: none). */
+ * clears nothing (also of one that is gone and returns: the target may still have it). All that *wanted points to lives
+ * in *a or in the memory of *e and *told. *reason is set for MAPPED_INVALID, *notes to the list of notes (NULL: none). */
 enum mapping_result mapping_apply(const struct mapping *m, const struct entry *e, const struct object *told,
                                   struct arena *a, struct object *wanted, struct slice *reason,
                                   struct mapping_note **notes);

@@ -105,3 +105,38 @@ void plan_apply_sets(const struct object *told, const struct object *wanted, con
         after->n_aliases = p->n_set_aliases;
     }
 }
+
+static void keep_aliases(const struct object *gone, struct object *wanted)
+{
+    wanted->aliases = gone->aliases;
+    wanted->n_aliases = gone->n_aliases;
+}
+
+void plan_keep(const struct object *gone, const struct mapping_note *notes, struct object *wanted)
+{
+    for (uint32_t i = 0; i < gone->n_fields; i++)
+        if (kept(notes, gone->fields[i].field))
+            (void)object_set_field(wanted, gone->fields[i].field, gone->fields[i].value);   /* no room: it is told no more */
+    if (kept(notes, FIELD_ALIASES))
+        keep_aliases(gone, wanted);
+}
+
+uint32_t plan_return(const struct object *gone, const struct object *wanted, field_id clear[OBJECT_MAX_FIELDS + 1])
+{
+    bool aliases = gone->n_aliases > 0 && wanted->n_aliases == 0;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < gone->n_fields; i++) {
+        field_id field = gone->fields[i].field;
+
+        if (aliases && field_compare(FIELD_ALIASES, field) < 0) {
+            clear[n++] = FIELD_ALIASES;
+            aliases = false;
+        }
+        if (object_field(wanted, field).len == 0)
+            clear[n++] = field;
+    }
+    if (aliases)
+        clear[n++] = FIELD_ALIASES;
+    return n;
+}

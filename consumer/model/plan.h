@@ -40,4 +40,14 @@ static inline bool plan_sets(const struct plan *p)
 void plan_apply_sets(const struct object *told, const struct object *wanted, const struct plan *p, struct arena *a,
                      struct object *after);
 
+/* ---- a return: all of *wanted is told by a create, whatever gone had ---- */
+
+/* What a note keeps is wanted as gone had it: the target may still have that, and the state must say so. *wanted then
+ * points into *gone too. */
+void plan_keep(const struct object *gone, const struct mapping_note *notes, struct object *wanted);
+
+/* What gone had beyond *wanted, ascending by field name, `aliases` when none is left: the create tells it as clear. (That
+ * some aliases are left out is told by the set of all that are left.) Returns how many. */
+uint32_t plan_return(const struct object *gone, const struct object *wanted, field_id clear[OBJECT_MAX_FIELDS + 1]);
+
 #endif

@@ -42,6 +42,7 @@ enum table {
     TABLE_NAMED,
     TABLE_TOLD,
     TABLE_LEAVING,   /* pending.h */
+    TABLE_GONE,      /* gone.h */
     TABLES
 };
 

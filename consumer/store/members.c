@@ -238,5 +238,9 @@ static void drop(struct txn *t, enum table table, const uint8_t *group)
 void members_forget(struct txn *t, const uint8_t *group)
 {
     drop(t, TABLE_MEMBER, group);
+}
+
+void told_forget(struct txn *t, const uint8_t *group)
+{
     drop(t, TABLE_TOLD, group);
 }

@@ -44,8 +44,10 @@ bool told_next(struct txn *t, const uint8_t *group, struct buf *next, struct sli
 /* Whether there is one; live_only: one that is not to be removed. Costs as many reads as there are that are. */
 bool told_any(struct txn *t, const uint8_t *group, bool live_only);
 
-/* The group is no more: drops all of these. */
+/* The group is no more: drops what its entry names … */
 void members_forget(struct txn *t, const uint8_t *group);
+/* … and what the sinks were told, which is kept longer where a group is gone (gone.h). */
+void told_forget(struct txn *t, const uint8_t *group);
 
 /* For load.c: whether a key of TABLE_MEMBER has a row in TABLE_NAMED, and its key. */
 #define MEMBERS_NAMED_KEY 24

@@ -14,6 +14,7 @@
 
 #include "aside.h"
 #include "buf.h"
+#include "gone.h"
 #include "mem.h"
 #include "objects.h"
 #include "pending.h"
@@ -197,6 +198,13 @@ static void put_person(struct store *s, struct txn *t, uint8_t number, const cha
     objects_put(s, t, 0, NULL, &o);
 }
 
+static void put_gone(struct txn *t, uint8_t number, const char *dn, const char *address)
+{
+    struct gone g = {.o = person(number, dn, address, OBJECT_GONE), .cause = CAUSE_LEAVE, .since_ms = 1700000000000, .seq = 1};
+
+    gone_put(t, &g);
+}
+
 static void hold_deletion(struct store *s, struct txn *t, uint8_t number)
 {
     struct pending p = {.what = PENDING_DELETE,
@@ -239,7 +247,7 @@ static void fill(struct store *s, struct txn *t)
     put_person(s, t, 2, "uid=bob,ou=people", "bob@example.com", OBJECT_MIRRORED);
     put_person(s, t, 3, "uid=carol,ou=people", "carol@example.com", OBJECT_MIRRORED);
     put_person(s, t, 4, "uid=dave,ou=people", "dave@example.com", OBJECT_ORPHAN);
-    put_person(s, t, 5, "uid=eve,ou=people", "eve@example.com", OBJECT_GONE);
+    put_gone(t, 5, "uid=eve,ou=people", "eve@example.com");
     put_person(s, t, 6, "uid=frank,ou=people", "frank@example.com", OBJECT_MIRRORED);
     want_put(s, t, &want);
     memset(mallory, 9, sizeof(mallory));

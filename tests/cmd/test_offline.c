@@ -161,6 +161,8 @@ Test(offline, entry)
 
     fill_state();
     EXPECT(EX_OK, "account, mirrored", NULL, "entry", "Ali@Example.com", "-c", conf);
+    EXPECT(EX_OK, "account, gone: kept for its return", NULL, "entry", "eve@example.com", "-c", conf);
+    EXPECT(EX_OK, "cause leave, as action 1", NULL, "entry", "uid=Eve, ou=people", "-c", conf);
     EXPECT(EX_OK, "held in hold 7.2, as number 1 of those that joined", NULL, "entry", "UID=alice, OU=people", "-c",
            conf);
     EXPECT(EX_OK, "queued: {\"seq\":1,", NULL, "entry", "01010101-0101-0101-0101-010101010101", "-c", conf);

@@ -1,5 +1,7 @@
 #include "fake.h"
 
+#include "gone.h"
+
 #include <criterion/criterion.h>
 #include <ftw.h>
 #include <stdarg.h>
@@ -630,4 +632,28 @@ size_t operator_does_all(enum command_verb verb)
     end(t);
     audit_store(fake_store);
     return n;
+}
+
+void set_gone(int uuid, const char *address, uint64_t seq)
+{
+    struct gone g = { .o = { .dn = slice_of("uid=x"), .address = slice_of(address), .stamp = slice_of("x") },
+                      .cause = CAUSE_DELETE, .since_ms = wall_ms, .seq = seq };
+    struct txn *t = begin();
+
+    uuid_from(uuid, g.o.uuid);
+    gone_put(t, &g);
+    end(t);
+}
+
+bool has_gone(int uuid)
+{
+    struct txn *t = txn_begin(fake_store->db, DB_READ);
+    uint8_t bytes[UUID_BYTES];
+    struct gone g;
+    bool has;
+
+    uuid_from(uuid, bytes);
+    has = gone_get(t, bytes, &g, &arena);
+    txn_abort(&t);
+    return has;
 }

@@ -52,6 +52,9 @@ void mirror_group(int uuid, const char *address, int members);
 void forget_object(int uuid);
 void set_sink_row(const struct sink_row *row);
 void set_record(int uuid, const char *address, int64_t due_ms);
+/* What was deleted with that action is kept as gone; whether it still is. */
+void set_gone(int uuid, const char *address, uint64_t seq);
+bool has_gone(int uuid);
 void set_first(uint64_t seq);
 
 /* Steps until there is nothing to do now, or the target is broken. Returns how it ended. */

@@ -20,6 +20,14 @@ void scene_close(void);
 void scene_reopen(void);
 /* … after some time, by the wall clock. */
 void scene_sleep_s(int64_t seconds);
+/* From now on there is a sink that keeps records, which has done all that is queued and has one of everybody, and a mail server
+ * that keeps what was deleted until it is created again. */
+void scene_keeps(void);
+extern bool target_keeps;
+/* The sink has no record of it any more. */
+void forget_record(const char *name);
+/* Whether it is kept as gone. */
+bool is_gone(const char *name);
 /* From now on there is a search for containers, and the directory has ou=people and ou=away beside it ("people", "away"). */
 void scene_containers(void);
 /* The program is to end: long work gives up. */

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "changes.h"
 #include "clock.h"
+#include "gone.h"
 #include "log.h"
 
 #define WALL_BEGIN ((int64_t)1800000000 * 1000)
@@ -494,4 +496,77 @@ const char *cookie_stored_of(enum search_kind kind)
 const char *cookie_stored(void)
 {
     return cookie_stored_of(SEARCH_ACCOUNTS);
+}
+
+/* ---- what is gone ---- */
+
+#define KEEPER "mail"
+
+static struct txn *keeper_begin(void)
+{
+    return store_begin(mirror->store);
+}
+
+static void keeper_end(struct txn *t)
+{
+    struct err e;
+
+    cr_assert_eq(store_commit(mirror->store, &t, &e), 0, "%s", e.text);
+}
+
+static void keep_record(struct txn *t, const struct object *o)
+{
+    struct record r = { .address = o->address, .bytes = slice_of("x") };
+
+    memcpy(r.uuid, o->uuid, UUID_BYTES);
+    record_put(t, KEEPER, &r, 1);
+}
+
+void scene_keeps(void)
+{
+    struct txn *t = keeper_begin();
+    struct slice key, v;
+    struct arena a = { 0 };
+    struct object o;
+    struct walk w;
+
+    target_keeps = true;
+    sink_row_put(t, KEEPER, &(struct sink_row){ .position = queue_last(mirror->store), .actions = true });
+    walk_begin(&w, t, TABLE_OBJECT);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v))
+        if (object_decode(v, &o, &a) == 0)
+            keep_record(t, &o);
+    walk_end(&w);
+    arena_free(&a);
+    keeper_end(t);
+}
+
+void forget_record(const char *name)
+{
+    struct changes c = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    uint64_t position;
+    struct txn *t = keeper_begin();
+
+    uuid_of(name, uuid);
+    changes_forget(&c, uuid);
+    changes_position(&c, queue_last(mirror->store));
+    changes_apply(t, KEEPER, buf_slice(&c.ops), 1, &position);
+    keeper_end(t);
+    changes_free(&c);
+}
+
+bool is_gone(const char *name)
+{
+    struct txn *t = look();
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct gone g;
+    bool gone;
+
+    uuid_of(name, uuid);
+    gone = gone_get(t, uuid, &g, &a);
+    arena_free(&a);
+    txn_abort(&t);
+    return gone;
 }

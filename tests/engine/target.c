@@ -14,21 +14,36 @@ struct account {
     char *address;
     json_t *set;   /* field → string; "aliases" → array */
     json_t *members;   /* address → true */
+    bool returned;     /* it was kept when it was gone: what it had is told anew */
 };
+
+bool target_keeps;
 
 static struct account *accounts;
 static size_t n_accounts;
+static struct account *kept;   /* deleted, and kept with all they have */
+static size_t n_kept;
 static char **lines;      /* those that no expectation has seen yet */
 static size_t n_lines;
 static uint64_t last_seq;
 
+static void drop_account(struct account *a)
+{
+    free(a->address);
+    json_decref(a->set);
+    json_decref(a->members);
+}
+
 void target_forget(void)
 {
-    for (size_t i = 0; i < n_accounts; i++) {
-        free(accounts[i].address);
-        json_decref(accounts[i].set);
-        json_decref(accounts[i].members);
-    }
+    for (size_t i = 0; i < n_accounts; i++)
+        drop_account(&accounts[i]);
+    for (size_t i = 0; i < n_kept; i++)
+        drop_account(&kept[i]);
+    free(kept);
+    kept = NULL;
+    n_kept = 0;
+    target_keeps = false;
     for (size_t i = 0; i < n_lines; i++)
         free(lines[i]);
     free(accounts);
@@ -138,9 +153,35 @@ static void check_aliases(json_t *line, const struct account *of, const char *te
                   json_string_value(json_array_get(aliases, i)), text);
 }
 
+static void clear_fields(json_t *line, struct account *a, const char *text)
+{
+    json_t *clear = json_object_get(line, "clear");
+
+    for (size_t i = 0; i < json_array_size(clear); i++)
+        cr_assert_eq(json_object_del(a->set, json_string_value(json_array_get(clear, i))), 0,
+                     "it has no %s to clear: %s", json_string_value(json_array_get(clear, i)), text);
+}
+
+/* What was kept of it, or nothing. */
+static struct account take_kept(const char *uuid, const char *address)
+{
+    struct account a;
+
+    for (size_t i = 0; i < n_kept; i++)
+        if (strcmp(kept[i].uuid, uuid) == 0) {
+            a = kept[i];
+            kept[i] = kept[--n_kept];
+            free(a.address);
+            a.address = strdup(address);
+            a.returned = true;
+            return a;
+        }
+    return (struct account){ .address = strdup(address), .set = json_object(), .members = json_object() };
+}
+
 static void create(json_t *line, const char *text)
 {
-    struct account a = { .address = strdup(text_of(line, "address")), .set = json_object(), .members = json_object() };
+    struct account a = take_kept(text_of(line, "uuid"), text_of(line, "address"));
 
     cr_assert_null(find(text_of(line, "uuid")), "it is there already: %s", text);
     cr_assert(!is_taken(a.address, NULL), "the address is taken: %s", text);
@@ -150,6 +191,7 @@ static void create(json_t *line, const char *text)
     accounts[n_accounts++] = a;
     check_aliases(line, &accounts[n_accounts - 1], text);
     json_object_update(accounts[n_accounts - 1].set, json_object_get(line, "set"));
+    clear_fields(line, &accounts[n_accounts - 1], text);
 }
 
 static struct account *known(json_t *line, const char *address_key, const char *text)
@@ -169,9 +211,7 @@ static void update(json_t *line, const char *text)
     cr_assert(json_object_size(json_object_get(line, "set")) || json_array_size(clear), "it does nothing: %s", text);
     check_aliases(line, a, text);
     json_object_update(a->set, json_object_get(line, "set"));
-    for (size_t i = 0; i < json_array_size(clear); i++)
-        cr_assert_eq(json_object_del(a->set, json_string_value(json_array_get(clear, i))), 0,
-                     "it has no %s to clear: %s", json_string_value(json_array_get(clear, i)), text);
+    clear_fields(line, a, text);
 }
 
 static void rename_account(json_t *line, const char *text)
@@ -187,9 +227,12 @@ static void delete(json_t *line, const char *text)
 {
     struct account *a = known(line, "address", text);
 
-    free(a->address);
-    json_decref(a->set);
-    json_decref(a->members);
+    if (target_keeps) {
+        kept = realloc(kept, (n_kept + 1) * sizeof(*kept));
+        kept[n_kept++] = *a;
+    } else {
+        drop_account(a);
+    }
     *a = accounts[--n_accounts];
 }
 
@@ -208,7 +251,7 @@ static void change_members(json_t *line, const char *text)
     for (size_t i = 0; i < json_array_size(add); i++) {
         const char *member = json_string_value(json_array_get(add, i));
 
-        cr_assert_null(json_object_get(a->members, member), "%s is a member already: %.200s", member, text);
+        cr_assert(a->returned || !json_object_get(a->members, member), "%s is a member already: %.200s", member, text);
         json_object_set_new(a->members, member, json_true());
     }
 }

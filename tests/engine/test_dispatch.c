@@ -408,6 +408,22 @@ Test(dispatch, what_the_sink_remembers_comes_with_the_outcome)
     arena_free(&a);
 }
 
+Test(dispatch, a_deletion_that_leaves_no_record_releases_what_is_gone)
+{
+    put("create 1 ann@x Ann");
+    go();
+    set_gone(1, "ann@x", put("delete 1 ann@x"));
+    bad_uuid = 1;
+    fake_behaves = refuses_one;
+    go();
+    cr_expect(has_gone(1), "it is set aside");
+    fake_behaves = NULL;
+    wait_s(10);
+    go();
+    cr_expect_eq(fake_count(), 0u);
+    cr_expect_not(has_gone(1));
+}
+
 Test(dispatch, a_deletion_of_what_is_back_is_skipped)
 {
     put("create 1 ann@x Ann");

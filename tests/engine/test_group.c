@@ -681,3 +681,79 @@ Test(group, groups_are_begun_on_an_old_state)
     expect("group.create sales@example.com (add, refresh)", "group.members sales@example.com +ann@example.com (add, refresh)",
            NULL);
 }
+
+/* ---- gone ---- */
+
+static void group_goes(const char *name)
+{
+    speak_of(SEARCH_GROUPS);
+    deletes(name);
+    answer();
+    pass_s(300);
+    answer();
+    speak_of(SEARCH_ACCOUNTS);
+    expect_unknown(name);
+    cr_assert(is_gone(name));
+}
+
+Test(group, returns_and_loses_what_gone_had_beyond_it)
+{
+    load();
+    scene_keeps();
+    group_goes("sales");
+    expect_any();
+    speak_of(SEARCH_ACCOUNTS);
+    changes("carl", NULL);
+    expect("create carl@example.com (add, persist)", NULL);
+    sales("bob", "carl");
+    expect("group.create sales@example.com (add, persist)",
+           "group.members sales@example.com +bob@example.com +carl@example.com -ann@example.com (add, persist)", NULL);
+    sales("carl", NULL);
+    pass_s(2);
+    expect("group.members sales@example.com -bob@example.com (modify, persist)", NULL);
+}
+
+Test(group, returns_without_members)
+{
+    load();
+    scene_keeps();
+    group_goes("sales");
+    expect_any();
+    sales(NULL, NULL);
+    expect("group.create sales@example.com (add, persist)",
+           "group.members sales@example.com -ann@example.com -bob@example.com (add, persist)", NULL);
+}
+
+Test(group, that_is_gone_waits_for_its_address_and_is_forgotten_while_it_does)
+{
+    load();
+    scene_keeps();
+    group_goes("sales");
+    changes("max", "mail", "sales@example.com", NULL);
+    expect_any();
+    sales("ann", NULL);
+    expect_waits("sales", true);
+    speak_of(SEARCH_GROUPS);
+    deletes("sales");
+    speak_of(SEARCH_ACCOUNTS);
+    expect_waits("sales", false);
+    expect_nothing();
+    cr_assert(is_gone("sales"), "what was told of it before is still there");
+    forget_record("sales");
+    cr_expect_not(is_gone("sales"));
+    target_keeps = false;
+}
+
+Test(group, that_is_gone_does_not_follow_its_members)
+{
+    load();
+    scene_keeps();
+    group_goes("sales");
+    expect_any();
+    changes("ann", "mail", "anna@example.com", NULL);
+    pass_s(2);
+    expect("rename anna@example.com < ann@example.com (rename, persist)", NULL);
+    sales("ann", "bob");
+    expect("group.create sales@example.com (add, persist)",
+           "group.members sales@example.com +anna@example.com +bob@example.com -ann@example.com (add, persist)", NULL);
+}

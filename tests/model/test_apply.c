@@ -305,5 +305,7 @@ Test(apply, a_mapping_taken_out_clears_nothing)
     cr_expect(slice_eq(wanted.aliases[0], slice_of("c@x")));
     told->state = OBJECT_GONE;
     cr_assert_eq(apply(e, told), MAPPED);
-    cr_expect_eq(wanted.n_fields + wanted.n_aliases, 0, "a return begins anew");
+    cr_expect(slice_eq(object_field(&wanted, FIELD_CONTACT_POSITION), slice_of("Dr")), "nor does a return");
+    cr_expect_eq(wanted.n_aliases, 1);
+    cr_expect_eq(wanted.state, OBJECT_MIRRORED);
 }

@@ -160,3 +160,83 @@ Test(plan, sets_beyond_what_fits_are_left)
     plan_apply_sets(told, wanted, &plan, &a, &after);
     cr_expect_eq(after.n_fields, OBJECT_MAX_FIELDS);
 }
+
+/* ---- a return ---- */
+
+static field_id clear[OBJECT_MAX_FIELDS + 1];
+
+Test(plan, a_return_clears_what_gone_had_beyond_it)
+{
+    struct object *gone = make_object(&a, "a@x", FIELD_ACCOUNT_TYPE, "basic", FIELD_CONTACT_OFFICE, "1",
+                                      FIELD_CONTACT_TITLE, "Dr", FIELD_NONE, "b@x", "c@x", NULL);
+    struct object *all = make_object(&a, "z@x", FIELD_ACCOUNT_TYPE, "basic", FIELD_CONTACT_OFFICE, "2",
+                                     FIELD_CONTACT_TITLE, "Dr", FIELD_NONE, "b@x", NULL);
+    struct object *less = make_object(&a, "a@x", FIELD_CONTACT_OFFICE, "1", FIELD_NONE, NULL);
+
+    cr_expect_eq(plan_return(gone, all, clear), 0u, "an alias that is lost is told by those that are left");
+    cr_assert_eq(plan_return(gone, less, clear), 3u);
+    cr_expect_eq(clear[0], FIELD_ACCOUNT_TYPE);
+    cr_expect_eq(clear[1], FIELD_ALIASES);
+    cr_expect_eq(clear[2], FIELD_CONTACT_TITLE);
+    cr_assert_eq(plan_return(make_object(&a, "a@x", FIELD_NONE, "b@x", NULL), less, clear), 1u);
+    cr_expect_eq(clear[0], FIELD_ALIASES);
+}
+
+Test(plan, a_return_keeps_what_a_note_keeps)
+{
+    struct mapping_note title = { .field = FIELD_CONTACT_TITLE };
+    struct mapping_note office = { .field = FIELD_CONTACT_OFFICE, .keep = true, .next = &title };
+    struct mapping_note aliases = { .field = FIELD_ALIASES, .keep = true, .next = &office };
+    struct object *gone = make_object(&a, "a@x", FIELD_CONTACT_OFFICE, "1", FIELD_CONTACT_TITLE, "Dr", FIELD_NONE,
+                                      "b@x", NULL);
+    struct object *wanted = make_object(&a, "a@x", FIELD_NONE, NULL);
+
+    plan_keep(gone, &aliases, wanted);
+    cr_assert_eq(plan_return(gone, wanted, clear), 1u);
+    cr_expect_eq(clear[0], FIELD_CONTACT_TITLE);
+    cr_expect(slice_eq(object_field(wanted, FIELD_CONTACT_OFFICE), slice_of("1")));
+    cr_assert_eq(wanted->n_aliases, 1);
+    cr_expect(slice_eq(wanted->aliases[0], slice_of("b@x")));
+}
+
+/* What a create with `clear` makes of what the target still has. */
+static void apply_return(struct object *there, const struct object *wanted, uint32_t n_clear)
+{
+    there->dn = wanted->dn;
+    there->stamp = wanted->stamp;
+    there->address = wanted->address;
+    there->state = wanted->state;
+    for (uint32_t i = 0; i < n_clear; i++) {
+        if (clear[i] == FIELD_ALIASES)
+            there->n_aliases = 0;
+        else
+            object_set_field(there, clear[i], slice_of(""));
+    }
+    for (uint32_t i = 0; i < wanted->n_fields; i++)
+        object_set_field(there, wanted->fields[i].field, wanted->fields[i].value);
+    if (wanted->n_aliases) {
+        there->aliases = wanted->aliases;
+        there->n_aliases = wanted->n_aliases;
+    }
+}
+
+Test(plan, random_returns)
+{
+    unsigned seed = make_seed();
+
+    for (int i = 0; i < 20000; i++) {
+        struct object *gone = make_random_object(&a), *wanted = make_random_object(&a);
+        uint32_t n = plan_return(gone, wanted, clear);
+
+        for (uint32_t k = 1; k < n; k++)
+            cr_assert_lt(field_compare(clear[k - 1], clear[k]), 0, "AXSYNC_TEST_SEED=%u pair %d: not ascending", seed, i);
+        for (uint32_t k = 0; k < n; k++)
+            cr_assert_eq(object_field(wanted, clear[k]).len, 0u, "AXSYNC_TEST_SEED=%u pair %d: set and cleared", seed, i);
+        memcpy(gone->uuid, wanted->uuid, UUID_BYTES);
+        gone->kind = wanted->kind;
+        apply_return(gone, wanted, n);
+        cr_assert(same_object(gone, wanted), "AXSYNC_TEST_SEED=%u pair %d: apply(plan) is not what is wanted", seed, i);
+        cr_assert_eq(plan_return(wanted, wanted, clear), 0u);
+        arena_reset(&a);
+    }
+}

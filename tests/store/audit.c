@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "aside.h"
+#include "gone.h"
 #include "member.h"
 #include "members.h"
 #include "objects.h"
@@ -496,6 +497,28 @@ static void audit_sinks(struct txn *t)
     cr_assert_eq(txn_count(t, TABLE_RECORD_DUE), due);
 }
 
+/* Nobody is both, and what was told of members is that of a group which is one or the other. */
+static void audit_gone(struct txn *t)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };
+    struct slice key, v;
+    struct gone g;
+    struct walk w;
+
+    while (gone_next(t, &next, &g, &a)) {
+        cr_assert_eq(g.o.state, OBJECT_GONE);
+        cr_assert_eq(objects_find(t, g.o.uuid, NULL), 0, "%.*s is gone and mirrored", SLICE_ARG(g.o.address));
+    }
+    walk_begin(&w, t, TABLE_TOLD);
+    while (walk_next(&w, (struct slice){ 0 }, &key, &v))
+        cr_assert(objects_find(t, (const uint8_t *)key.p, NULL) || gone_get(t, (const uint8_t *)key.p, &g, &a),
+                  "members are told of a group that is none");
+    walk_end(&w);
+    buf_free(&next);
+    arena_free(&a);
+}
+
 void audit_store(struct store *s)
 {
     struct txn *t = txn_begin(s->db, DB_READ);
@@ -510,6 +533,7 @@ void audit_store(struct store *s)
     audit_sinks(t);
     audit_members(t);
     audit_leaving(t);
+    audit_gone(t);
     if (s->has_dns)
         audit_groups(s, t);
     cr_assert_eq(txn_commit(&t, &e), 0, "%s", e.text);

@@ -190,6 +190,7 @@ Test(members, a_group_that_is_no_more_leaves_nothing)
         told_put(txn, group(i), slice_of("bob@x"), 1);
     }
     members_forget(txn, group(2));
+    told_forget(txn, group(2));
     cr_expect_eq(named_by("duid=ann,dc=x"), 13);
     cr_expect_eq(txn_count(txn, TABLE_MEMBER), 4);
     cr_expect_eq(txn_count(txn, TABLE_NAMED), 4);

@@ -113,11 +113,14 @@ static void keep_services(struct axigen_work *w)
 static int plan_script(struct axigen *ax, struct axigen_work *w, bool mark, bool adopting)
 {
     bool gone = !axigen_record_intact(&w->rec);
+    struct action told = *w->action;
 
+    if (adopting)
+        told.n_clear = 0;   /* of a return: what an account that we never had has there was not set by us */
     w->script.n = 0;
     if (mark)
         script_mark(&w->script, &ax->arena, axigen_mark(ax, w->action->uuid, NULL));
-    script_fields(&w->script, &ax->arena, w->action, !gone);
+    script_fields(&w->script, &ax->arena, &told, !gone);
     if (gone && script_touches(w->action, FIELD_LIMIT_SERVICES))
         keep_services(w);
     if (returning(w))

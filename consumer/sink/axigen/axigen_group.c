@@ -148,14 +148,17 @@ static bool is_enable(const struct script_step *step)
     return step->attr && strcmp(step->attr, "enable") == 0;
 }
 
-/* In the open group. Of one that policy disabled, enable is for its return. */
-static int carry_out(struct axigen *ax, struct axigen_work *w)
+/* In the open group. Of one that policy disabled, enable is for its return; one that is taken over loses nothing of what it has. */
+static int carry_out(struct axigen *ax, struct axigen_work *w, bool adopting)
 {
+    struct action told = *w->action;
     bool gone = !axigen_record_intact(&w->rec), create = w->action->type == ACTION_GROUP_CREATE;
     bool enabled = !create || !gone;
 
+    if (adopting)
+        told.n_clear = 0;
     w->script.n = 0;
-    script_fields(&w->script, &ax->arena, w->action, true);
+    script_fields(&w->script, &ax->arena, &told, true);
     for (size_t i = 0; gone && !create && i < w->script.n; i++)
         if (is_enable(&w->script.steps[i])) {
             w->script.steps[i].dead = true;
@@ -191,7 +194,7 @@ static int add_group(struct axigen *ax, struct axigen_work *w)
         axigen_say_value(ax, "ADD Group name", axigen_local(w->action->address), WIRE_GROUP, &a))
         return -1;
     if (a.ok)
-        return carry_out(ax, w);
+        return carry_out(ax, w, false);
     ax->records->del(ax->records->ctx, w->action->uuid);
     w->has_safe = false;
     axigen_note(w, axigen_cure(&a), "%s", a.text);
@@ -207,7 +210,7 @@ static int take_over(struct axigen *ax, struct axigen_work *w)
     if (axigen_adoptable(ax, w, &may))
         return -1;
     w->known = may;
-    return may ? carry_out(ax, w) : axigen_back(ax);
+    return may ? carry_out(ax, w, true) : axigen_back(ax);
 }
 
 /* A group that we know, at another address. */
@@ -253,7 +256,7 @@ static int create_known(struct axigen *ax, struct axigen_work *w)
         return take_over(ax, w);
     if (!slice_eq(w->rec.address, w->action->address) && bring_home(ax, w, &seen))
         return -1;
-    return strcmp(axigen_session_context(ax->session), WIRE_GROUP) == 0 ? carry_out(ax, w) : 0;
+    return strcmp(axigen_session_context(ax->session), WIRE_GROUP) == 0 ? carry_out(ax, w, false) : 0;
 }
 
 static int create_group(struct axigen *ax, struct axigen_work *w)
@@ -280,7 +283,7 @@ static int update_group(struct axigen *ax, struct axigen_work *w)
         return -1;
     if (seen == GROUP_ABSENT)
         axigen_note_absent(w);
-    return seen == GROUP_OPEN ? carry_out(ax, w) : 0;
+    return seen == GROUP_OPEN ? carry_out(ax, w, false) : 0;
 }
 
 /* ---- delete ------------------------------------------------------------------------------------------------------ */

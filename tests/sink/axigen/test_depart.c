@@ -385,3 +385,74 @@ Test(axigen_depart, rebind)
     }
     world_free(&w);
 }
+
+/* ---- a return that clears ---------------------------------------------------------------------------------------- */
+
+static void full_ann(struct world *w)
+{
+    struct action *a = make(w, ACTION_ACCOUNT_CREATE, 1, "ann@example.com");
+
+    set(w, a, "contactInfo.office", "12");
+    set(w, a, "contactInfo.title", "Dr");
+    set(w, a, "quotas.totalMessageSize", "1000");
+    alias(w, a, "ann1@example.com");
+    alias(w, a, "ann2@example.com");
+    expect_done(w, a);
+}
+
+Test(axigen_depart, a_return_clears_what_is_told)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = make(w, ACTION_ACCOUNT_CREATE, 1, "ann@example.com");
+    struct axigen_record r;
+
+    full_ann(w);
+    by_hand(w, "example.com", "{'accounts':{'ann':{'contactInfo':{'company':'hers'}}}}");
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    set(w, a, "contactInfo.office", "13");
+    clear(w, a, "aliases");
+    clear(w, a, "contactInfo.title");
+    clear(w, a, "quotas.totalMessageSize");
+    expect_done(w, a);
+    expect_part(w, "ann@example.com", "contactInfo.office", "\"13\"");
+    expect_part(w, "ann@example.com", "contactInfo.title", "");
+    expect_part(w, "ann@example.com", "contactInfo.company", "\"hers\"");
+    expect_part(w, "ann@example.com", "quotas.totalMessageSize", "");
+    expect_part(w, "ann@example.com", "aliases", "");
+    cr_assert(record_of(w, 1, &r) && r.state == RECORD_ACTIVE);
+    world_free(&w);
+}
+
+Test(axigen_depart, a_return_to_an_account_that_is_no_more)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = make(w, ACTION_ACCOUNT_CREATE, 1, "ann@example.com");
+
+    w->settings.retention_s = 0;
+    full_ann(w);
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_DELETE));
+    set(w, a, "contactInfo.office", "13");
+    clear(w, a, "aliases");
+    clear(w, a, "contactInfo.title");
+    expect_done(w, a);
+    expect_part(w, "ann@example.com", "contactInfo.office", "\"13\"");
+    world_free(&w);
+}
+
+/* What this sink never had it takes nothing from: another sink's record is why `clear` is told. */
+Test(axigen_depart, a_return_that_adopts_clears_nothing)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = make(w, ACTION_ACCOUNT_CREATE, 1, "ann@example.com");
+
+    by_hand(w, "example.com", "{'accounts':{'ann':{'contactInfo':{'title':'Dr'},'aliases':['ann1']}}}");
+    w->adopt = true;
+    set(w, a, "contactInfo.office", "13");
+    clear(w, a, "aliases");
+    clear(w, a, "contactInfo.title");
+    expect_done(w, a);
+    expect_part(w, "ann@example.com", "contactInfo.office", "\"13\"");
+    expect_part(w, "ann@example.com", "contactInfo.title", "\"Dr\"");
+    expect_part(w, "ann@example.com", "aliases", "[\"ann1\"]");
+    world_free(&w);
+}
