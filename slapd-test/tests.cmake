@@ -1,7 +1,7 @@
 # The integration tests: the whole program on a real slapd.
 
 add_library(axsync_run STATIC axsync_run.c axsync_await.c axsync_target.c axsync_directory.c
-  axsync_relay.c)
+  axsync_relay.c axsync_life.c)
 target_compile_definitions(axsync_run PRIVATE
   AXSYNC_BINARY="$<TARGET_FILE:axsync>"
   AXSYNC_OUTPUTS="${CMAKE_CURRENT_BINARY_DIR}/outputs")
