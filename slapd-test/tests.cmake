@@ -9,7 +9,7 @@ target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle restart guard badinput kill entry)
+set(integration lifecycle restart guard badinput kill entry poll)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()

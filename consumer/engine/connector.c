@@ -52,7 +52,7 @@ static void hook_phase(void *ctx, enum source_phase phase, const char *uri, cons
     if (uri)
         status_text(c->uri, sizeof(c->uri), uri);
     status_text(c->source_error, sizeof(c->source_error), text);
-    if (phase == SOURCE_WAITING || phase == SOURCE_ERROR)
+    if ((phase == SOURCE_WAITING && text) || phase == SOURCE_ERROR)   /* without a text it is a pause between two polls */
         c->source_failed = true;
     pthread_mutex_unlock(&c->lock);
     pthread_mutex_lock(&c->writer.board.lock);
@@ -96,7 +96,8 @@ static void set_source(struct connector *c)
         },
         .specs = m->specs,
         .n_specs = m->n_searches,
-        .persist = true,
+        .mode = conf->mode == MODE_REFRESH ? SOURCE_REFRESH : SOURCE_PERSIST,
+        .polling_s = conf->polling_interval,
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
         .subject = conf->name,
@@ -312,10 +313,16 @@ void connector_reload(struct connector *c)
     c->source_settings.conn.timeout_s = conf->timeout;
     c->source_settings.retry_min_s = conf->retry_interval;
     c->source_settings.retry_max_s = conf->max_retry_interval;
+    c->source_settings.polling_s = conf->polling_interval;
+    source_reload(c->writer.source);
     c->probe_settings.watchdog_s = conf->watchdog_interval;
     for (size_t i = 0; i < c->writer.n_sinks; i++)
         deliver_set_retry(c->writer.sinks[i].deliver, conf->retry_interval, conf->max_retry_interval);
 }
+
+static const char *const mode_words[] = {
+    [MODE_AUTO] = "auto", [MODE_PERSIST] = "persist", [MODE_REFRESH] = "refresh", [MODE_SEARCH] = "search"
+};
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
@@ -326,8 +333,8 @@ void connector_status(struct connector *c, struct status *out)
 
     status_get(&w->board, out);
     status_text(out->name, sizeof(out->name), c->conf->name);
-    status_text(out->configured_mode, sizeof(out->configured_mode),
-                c->conf->mode == MODE_AUTO ? "auto" : "persist");
+    status_text(out->mode, sizeof(out->mode), source_mode_name(source_mode(w->source)));
+    status_text(out->configured_mode, sizeof(out->configured_mode), mode_words[c->conf->mode]);
     out->n_sinks = w->n_sinks;
     for (size_t i = 0; i < w->n_sinks; i++) {
         deliver_status(w->sinks[i].deliver, &out->sinks[i]);

@@ -55,6 +55,8 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
 {
     m->deaf = false;
     m->session = msg->session;
+    m->polling = msg->poll;
+    m->polled = 0;
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
     finish_load(m);
@@ -67,6 +69,7 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     if (m->deaf)
         return;
     s->had_cookie = msg->had_cookie;
+    s->word = msg->poll && msg->had_cookie ? PHASE_POLL : PHASE_REFRESH;   /* without a cookie it catches up, in any mode */
     s->refreshing = true;
     s->complete = false;
     s->received = 0;
@@ -190,8 +193,17 @@ static void take_census(struct mirror *m, struct mirror_search *s, const struct 
     if (s->census.open)
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind)
-        course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
+        course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
     census_drop(&s->census);
+}
+
+/* Every few minutes for ever: a line in the log only where there is something to say. */
+static void tell_poll(const struct mirror *m, int64_t received, int64_t ms)
+{
+    if (received > 0 || !m->searches[0].had_cookie)
+        log_info(m->subject, "polled %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
+                 m->uri ? m->uri : "the server", (long long)received, (double)ms / 1000,
+                 (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
 }
 
 /* All searches are complete. */
@@ -205,6 +217,11 @@ static void enter_insync(struct mirror *m)
     }
     m->insync_ms = m->now_ms;
     m->last_error[0] = '\0';
+    if (m->polling) {
+        m->polled = m->session;
+        tell_poll(m, received, ended - began);
+        return;
+    }
     log_info(m->subject, "in sync with %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
              m->uri ? m->uri : "the server", (long long)received, (double)(ended - began) / 1000,
              (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
@@ -270,6 +287,8 @@ static void watch(struct mirror *m, const struct csn_set *context)
         m->reissue_after_ms = 2 * interval;
     if (now - m->ahead_since_ms < m->reissue_after_ms)
         return;
+    if (m->polling)
+        return;   /* the next poll will tell; it shows as lag until then */
     m->reissue_after_ms = m->reissue_after_ms > REISSUE_MAX_MS / 2 ? REISSUE_MAX_MS : m->reissue_after_ms * 2;
     m->ahead_since_ms = now;
     snprintf(m->restart_why, sizeof(m->restart_why),

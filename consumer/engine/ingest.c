@@ -8,7 +8,7 @@
 
 static enum phase_word phase_now(const struct mirror_search *s)
 {
-    return s->refreshing ? PHASE_REFRESH : PHASE_PERSIST;
+    return s->refreshing ? s->word : PHASE_PERSIST;
 }
 
 static void set_error(struct mirror *m, struct slice text)
@@ -302,7 +302,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (release_answer(m, msg) || !m->context_trusted || msg->outcome == LOOKUP_UNPROVEN)
         return;
     if (msg->outcome == LOOKUP_IN_PLACE) {
-        ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
+        ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : s->word);
         return;
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
@@ -395,6 +395,8 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
         if (!has_session(m))
             break;
         set_error(m, msg->text);
+        if (m->polling && !search_any_refreshing(m))
+            break;   /* between two polls there is no session that could have died */
         snprintf(m->restart_why, sizeof(m->restart_why), "%.*s", SLICE_ARG(msg->text));
         break;
     case SYNC_REFERENCE:
@@ -423,7 +425,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
         course_take_cookie(m, s, msg->cookie);
     if (msg->effect & EFFECT_RESTART)
         course_restart_empty(m, s, msg);
-    if (msg->effect & EFFECT_END)
+    if (msg->effect & EFFECT_END && !(msg->effect & EFFECT_COMPLETE))   /* a poll that is complete stays so until the next */
         course_end(m, s);
     arena_reset(&m->a);
 }

@@ -50,6 +50,8 @@ struct mirror {
 
     uint32_t session;          /* the one under way, or the last one */
     char *uri;                 /* who answers in it */
+    bool polling;              /* it ends with its refreshes, and another one follows */
+    uint32_t polled;           /* the session whose searches all came to their end, until the source is told; 0: none */
     bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
     struct txn *t;             /* open while messages are worked on */

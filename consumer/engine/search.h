@@ -12,6 +12,7 @@
 #ifndef ENGINE_SEARCH_H
 #define ENGINE_SEARCH_H
 
+#include "action.h"
 #include "census.h"
 #include "config.h"
 #include "cookie.h"
@@ -35,6 +36,7 @@ struct mirror_search {
     bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
     bool complete;             /* the refresh of this session came to its end */
     bool had_cookie;
+    enum phase_word word;      /* of what its refresh tells: refresh, or poll */
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     struct cookie cookie;
     struct csn_set highest;

@@ -169,7 +169,6 @@ static void publish(struct writer *w)
     bool settled = is_settled(w, release_next_due(m));
 
     pthread_mutex_lock(&w->board.lock);
-    status_text(s->mode, sizeof(s->mode), "persist");
     s->n_searches = m->n_searches;
     for (unsigned i = 0; i < m->n_searches; i++)
         publish_search(m, &m->searches[i], &s->searches[i]);
@@ -468,6 +467,17 @@ static void heartbeat(struct mirror *m, int64_t after_ms)
     m->urgent = true;
 }
 
+/* A poll is drained when all that it brought is committed, and read what it showed to be different. */
+static void tell_drained(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (m->polled == 0 || m->urgent || m->asked > 0 || search_asking(m, 0) != NULL || w->source == NULL)
+        return;
+    source_drained(w->source, m->polled);
+    m->polled = 0;
+}
+
 static void end_round(struct writer *w)
 {
     struct mirror *m = &w->mirror;
@@ -479,8 +489,10 @@ static void end_round(struct writer *w)
             lazy(w);
     if (must_commit(w)) {
         commit(w);
+        tell_drained(w);
         return;
     }
+    tell_drained(w);
     if (clock_mono_ms() - w->published_ms >= PUBLISH_MS)
         publish(w);
     if (!m->urgent)

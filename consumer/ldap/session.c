@@ -66,7 +66,7 @@ static int send_search(struct session *s, unsigned i, struct slice cookie, struc
     int rc;
 
     /* reloadHint stays FALSE: a refresh that had to begin anew is then announced by e-syncRefreshRequired, and not to be guessed. */
-    decode_make_request(s->settings->persist ? SYNC_REFRESH_AND_PERSIST : SYNC_REFRESH_ONLY, cookie, false, &value);
+    decode_make_request(s->persist ? SYNC_REFRESH_AND_PERSIST : SYNC_REFRESH_ONLY, cookie, false, &value);
     control.ldctl_value = (struct berval){ value.len, value.p };
     rc = ldap_search_ext(s->ld, spec->base, spec->scope, spec->filter, spec->attrs, 0, controls, NULL, NULL, LDAP_NO_LIMIT,
                          &s->searches[i].msgid);
@@ -88,11 +88,12 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
     free(cookie);
     search->complete = search->failed = false;
     search->state =
-        (struct phase_state){ .phase = PHASE_OF_REFRESH, .persist_mode = s->settings->persist, .had_cookie = had_cookie };
+        (struct phase_state){ .phase = PHASE_OF_REFRESH, .persist_mode = s->persist, .had_cookie = had_cookie };
     if (rc < 0)
         return -1;
     m = add(s, SYNC_BEGIN, i);
     m->had_cookie = had_cookie;
+    m->poll = !s->persist;
     m->uri = arena_copy(&s->batch->arena, s->uri, strlen(s->uri));
     return 0;
 }
@@ -102,6 +103,7 @@ enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, st
     s->ld = ld;
     s->uri = uri;
     s->number++;
+    s->persist = s->settings->mode == SOURCE_PERSIST;
     s->close_ms = 0;
     err_clear(&s->failure);
     /* None is over before it has begun, so that a failure half-way is told as one. */

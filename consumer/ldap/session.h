@@ -30,6 +30,7 @@ struct session {
     LDAP *ld;
     const char *uri;
     uint32_t number;          /* of this session, from 1 */
+    bool persist;             /* refreshAndPersist; else refreshOnly */
     int64_t close_ms;         /* clock_mono_ms(): not to be closed before; see session.c */
     struct err failure;       /* of the first search that ended with a result other than success; class ERR_NONE: none has */
 };

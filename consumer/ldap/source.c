@@ -12,8 +12,9 @@
  *
  *      CONNECTING ──▶ REFRESHING ──all complete──▶ INSYNC
  *          ▲               │                          │
- *          │               ▼ lost, dropped            ▼ lost; refreshOnly: idle until a restart
+ *          │               ▼ lost, dropped            ▼ lost
  *          └──back-off── WAITING ◀────────────────────┘
+ *          └──pause───── WAITING ◀── a poll (refreshOnly) is through and the writer has committed it
  *          └──back-off── ERROR   ◀── a search's result is other than success; the other searches go on meanwhile
  */
 struct source {
@@ -23,6 +24,7 @@ struct source {
     struct session session;
     atomic_size_t uri;           /* in use or tried */
     atomic_bool restart;
+    atomic_uint drained;         /* the session whose messages were committed last, of a polling mode */
     pthread_mutex_t why_lock;
     char why[256];               /* of the restart */
     size_t first_uri;            /* where the next round begins */
@@ -39,6 +41,14 @@ _Static_assert(sizeof(phase_names) / sizeof(phase_names[0]) == SOURCE_ERROR + 1,
 const char *source_phase_name(enum source_phase p)
 {
     return phase_names[p];
+}
+
+static const char *const mode_names[] = { "persist", "refresh" };
+_Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == SOURCE_REFRESH + 1, "a mode without a name");
+
+const char *source_mode_name(enum source_mode mode)
+{
+    return mode_names[mode];
 }
 
 static const char *uri_of(struct source *s)
@@ -185,13 +195,6 @@ static void take_why(struct source *s, struct err *e)
     pthread_mutex_unlock(&s->why_lock);
 }
 
-/* Nothing to do in refreshOnly mode until somebody asks for the next refresh. */
-static void idle(struct source *s)
-{
-    while (!interrupted(s))
-        worker_wait(&s->worker, -1, -1);
-}
-
 /* However it ended: also when the program is about to. */
 static void close_when_allowed(struct source *s, LDAP **ld)
 {
@@ -228,6 +231,35 @@ static bool run_session(struct source *s)
     return session_end(&s->session, e.text);
 }
 
+/* ---- Between two polls ---- */
+
+static void wait_until_drained(struct source *s)
+{
+    while (!interrupted(s) && atomic_load(&s->drained) != s->session.number)
+        worker_wait(&s->worker, -1, -1);
+}
+
+/* As Axigen's own connector does: the interval is counted from when the last change was drained. The settings are read at each
+ * turn, since they may change. */
+static void pause_between_polls(struct source *s)
+{
+    int64_t since_ms;
+
+    wait_until_drained(s);
+    if (interrupted(s))
+        return;
+    enter(s, SOURCE_WAITING, NULL);
+    since_ms = clock_mono_ms();
+    while (!interrupted(s) && clock_mono_ms() < since_ms + (int64_t)s->settings->polling_s * 1000)
+        worker_wait(&s->worker, -1, since_ms + (int64_t)s->settings->polling_s * 1000);
+}
+
+/* It ended as it should, in a mode in which it should end. */
+static bool is_polled(const struct source *s)
+{
+    return s->settings->mode != SOURCE_PERSIST && s->session.failure.class == ERR_NONE && s->retry_ms == 0 && session_over(&s->session);
+}
+
 static void *source_thread(void *arg)
 {
     struct source *s = arg;
@@ -236,8 +268,8 @@ static void *source_thread(void *arg)
         atomic_store(&s->restart, false);
         if (!run_session(s))
             break;
-        if (s->session.failure.class == ERR_NONE && s->retry_ms == 0 && !s->settings->persist && session_over(&s->session))
-            idle(s);
+        if (is_polled(s))
+            pause_between_polls(s);
         wait_for_retry(s);
     }
     return NULL;
@@ -266,6 +298,22 @@ void source_restart(struct source *s, const char *why)
     pthread_mutex_unlock(&s->why_lock);
     atomic_store_explicit(&s->restart, true, memory_order_release);
     worker_wake(&s->worker);
+}
+
+void source_drained(struct source *s, uint32_t session)
+{
+    atomic_store(&s->drained, session);
+    worker_wake(&s->worker);
+}
+
+void source_reload(struct source *s)
+{
+    worker_wake(&s->worker);
+}
+
+enum source_mode source_mode(struct source *s)
+{
+    return s->settings->mode;
 }
 
 size_t source_uri_index(struct source *s)

@@ -70,6 +70,7 @@ struct sync_msg {
     bool parent_unreadable;    /* SYNC_LOOKUP: of the DN where it was known to be, the parent can't be read either */
     bool had_cookie;
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
+    bool poll;                 /* SYNC_BEGIN: the search ends with its refresh, and another session will follow */
     bool done;                 /* refreshDone; of SYNC_DONE: the Sync Done control was there */
     bool deletes;              /* refreshDeletes */
     int rc;

@@ -75,7 +75,6 @@ static const struct {
     { INSIDE, "reconcileInterval", "reconcileInterval = 0", "reconcileInterval = daily", "whole number" },
     { INSIDE, "mode", "mode = persist", "mode = fast", "none of auto|persist|refresh|search" },
     { INSIDE, "mode", "mode = \"auto\"", "mode = search", "search mode is not in this version yet" },
-    { INSIDE, "mode", NULL, "mode = refresh", "refresh mode is not in this version yet" },
     { INSIDE, "pollingInterval", "pollingInterval = 1", "pollingInterval = 0", "from 1" },
     { INSIDE, "transientErrorRetryInterval", "transientErrorRetryInterval = 300", "transientErrorRetryInterval = 301",
       "more than maxRetryInterval" },
