@@ -11,7 +11,6 @@ static const struct {
     const char *text;
 } not_yet[] = {
     { IN_FILE, "metricsListen", NULL, "metrics are not in this version yet; leave it empty" },
-    { IN_CONNECTOR, "mode", "search", "search mode is not in this version yet; use \"persist\", \"refresh\" or \"auto\"" },
     { IN_CONNECTOR, "groupBaseDN", NULL, "groups are not in this version yet; leave it empty" },
     { IN_SINK, "type", "axigen", "the Axigen sink is not in this version yet; use \"file\"" },
 };

@@ -75,6 +75,10 @@ static int ldap_require(enum config_require require)
     return LDAP_OPT_X_TLS_DEMAND;
 }
 
+static const enum source_mode source_modes[] = {
+    [MODE_AUTO] = SOURCE_AUTO, [MODE_PERSIST] = SOURCE_PERSIST, [MODE_REFRESH] = SOURCE_REFRESH, [MODE_SEARCH] = SOURCE_SEARCH
+};
+
 static void set_source(struct connector *c)
 {
     const struct config_connector *conf = c->conf;
@@ -96,7 +100,7 @@ static void set_source(struct connector *c)
         },
         .specs = m->specs,
         .n_specs = m->n_searches,
-        .mode = conf->mode == MODE_REFRESH ? SOURCE_REFRESH : SOURCE_PERSIST,
+        .mode = source_modes[conf->mode],
         .polling_s = conf->polling_interval,
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
@@ -286,11 +290,14 @@ bool connector_stop(struct connector **cp)
 {
     struct connector *c = *cp;
     struct writer *w = &c->writer;
+    struct source *source;
+    struct probe *probe;
     bool clean;
 
     *cp = NULL;
-    clean = source_stop(&w->source, LEAVE_BEHIND_MS);
-    clean = probe_stop(&w->probe, LEAVE_BEHIND_MS) && clean;
+    writer_let_go(w, &source, &probe);
+    clean = source_stop(&source, LEAVE_BEHIND_MS);
+    clean = probe_stop(&probe, LEAVE_BEHIND_MS) && clean;
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_stop(w->sinks[i].deliver);
     writer_stop(w);
@@ -320,10 +327,6 @@ void connector_reload(struct connector *c)
         deliver_set_retry(c->writer.sinks[i].deliver, conf->retry_interval, conf->max_retry_interval);
 }
 
-static const char *const mode_words[] = {
-    [MODE_AUTO] = "auto", [MODE_PERSIST] = "persist", [MODE_REFRESH] = "refresh", [MODE_SEARCH] = "search"
-};
-
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
 void connector_status(struct connector *c, struct status *out)
@@ -334,7 +337,7 @@ void connector_status(struct connector *c, struct status *out)
     status_get(&w->board, out);
     status_text(out->name, sizeof(out->name), c->conf->name);
     status_text(out->mode, sizeof(out->mode), source_mode_name(source_mode(w->source)));
-    status_text(out->configured_mode, sizeof(out->configured_mode), mode_words[c->conf->mode]);
+    status_text(out->configured_mode, sizeof(out->configured_mode), source_mode_name(source_modes[c->conf->mode]));
     out->n_sinks = w->n_sinks;
     for (size_t i = 0; i < w->n_sinks; i++) {
         deliver_status(w->sinks[i].deliver, &out->sinks[i]);

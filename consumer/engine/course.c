@@ -73,6 +73,7 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     s->refreshing = true;
     s->complete = false;
     s->received = 0;
+    poll_begin(s, msg);
     s->refresh_began_ms = clock_mono_ms();
     m->insync_ms = 0;
     if (!msg->had_cookie && m->load == NULL)
@@ -136,7 +137,7 @@ static void found_unknown(void *ctx, const uint8_t *uuid)
 void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     struct found f = { 0 };
-    bool suspect = course_is_suspicious(m, s) || census->n == 0;
+    bool suspect = course_is_suspicious(m, s) || census->n == 0 || s->older_rows > 0;
     struct object told;
 
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
@@ -234,10 +235,12 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         return;
     s->complete = true;
     s->refresh_ended_ms = clock_mono_ms();
-    s->behind = is_behind(m, s, msg);
+    s->behind = msg->searched ? poll_is_behind(m, s) : is_behind(m, s, msg);
     if (m->load == NULL)
         ingest_settle_wants(m);
     take_census(m, s, msg);
+    if (msg->searched)
+        poll_complete(m, s);
     if (!s->had_cookie && !s->behind)
         end_suspicion(m, s);
     m->urgent = true;
@@ -265,6 +268,8 @@ static bool is_ahead(const struct mirror *m, const struct csn_set *context)
 
     for (unsigned i = 0; i < m->n_searches; i++)
         csn_set_merge(&heard, &m->searches[i].cookie.csns);
+    for (unsigned i = 0; i < m->n_searches; i++)
+        csn_set_merge(&heard, &m->searches[i].poll_csns);
     ahead = csn_set_behind(&heard, context, &sid);
     csn_set_free(&heard);
     return ahead;

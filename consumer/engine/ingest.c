@@ -327,7 +327,10 @@ static void take_uuids(struct mirror *m, struct mirror_search *s, const struct s
 
 static void take_entry(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    s->received++;
+    if (msg->effect & EFFECT_ROW)
+        poll_row(m, s, msg->entry);
+    else
+        s->received++;
     if (msg->effect & EFFECT_PRESENT)
         census_saw(&s->census, msg->entry->uuid);
     if (msg->effect & EFFECT_CONTENT)

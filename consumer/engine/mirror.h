@@ -4,6 +4,7 @@
  *   joint 1   ingest.c    messages of the source and the probe → objects, actions, pending rows
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
+ *             poll.c      … where the server can't sync, found by plain searches
  *             reconcile.c … and from time to time all of it is compared
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -146,6 +147,17 @@ bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 
 /* A census of a search is through and counts: what was not seen in it is looked up, and what is unknown is read. */
 void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
+
+/* poll.c: what mode search finds */
+
+/* A poll begins: of whichever mode. */
+void poll_begin(struct mirror_search *s, const struct sync_msg *msg);
+/* An entry as a list shows it: uuid, DN and stamp. */
+void poll_row(struct mirror *m, struct mirror_search *s, const struct entry *e);
+/* Whether the server was behind the highest set as a poll without sync searches began. */
+bool poll_is_behind(struct mirror *m, struct mirror_search *s);
+/* It is through. */
+void poll_complete(struct mirror *m, struct mirror_search *s);
 
 /* reconcile.c: the comparison of all entries */
 

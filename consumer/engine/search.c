@@ -93,6 +93,7 @@ void search_free_all(struct mirror *m)
         census_drop(&s->census);
         cookie_free(&s->cookie);
         csn_set_free(&s->highest);
+        csn_set_free(&s->poll_csns);
         buf_free(&s->ask);
         mapping_free(&s->mapping);
         free(m->specs[i].filter);

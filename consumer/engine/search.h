@@ -38,6 +38,8 @@ struct mirror_search {
     bool had_cookie;
     enum phase_word word;      /* of what its refresh tells: refresh, or poll */
     bool behind;               /* the provider's CSN set does not reach the highest seen */
+    struct csn_set poll_csns;  /* mode search: contextCSN as the poll began, or none */
+    size_t older_rows;         /* … entries that it listed with an older stamp than they are stored with */
     struct cookie cookie;
     struct csn_set highest;
     bool cookie_dirty;         /* differs from what is stored */

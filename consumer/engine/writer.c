@@ -160,6 +160,15 @@ static void publish_search(const struct mirror *m, const struct mirror_search *s
     s->rate = ms > 0 ? (double)search->received * 1000 / (double)ms : 0;
 }
 
+/* Without a contextCSN nobody can tell whether the directory is ahead of what a poll has seen. */
+static bool knows_csns(const struct mirror *m)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->polling && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
+            return false;
+    return true;
+}
+
 /* Fills the board from the mirror; its transaction is open. */
 static void publish(struct writer *w)
 {
@@ -172,7 +181,7 @@ static void publish(struct writer *w)
     s->n_searches = m->n_searches;
     for (unsigned i = 0; i < m->n_searches; i++)
         publish_search(m, &m->searches[i], &s->searches[i]);
-    s->lag_ms = !search_all_complete(m) ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
+    s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : m->ahead_since_ms ? clock_mono_ms() - m->ahead_since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];
@@ -268,27 +277,31 @@ static void send_look_ups(struct writer *w)
     struct mirror_search *s = search_asking(m, m->asked_search);
     struct arena a = { 0 };
 
-    if (s == NULL || w->probe == NULL || m->asked > 0)
-        return;   /* one at a time: the rest goes together when it has ended */
-    note_asked(m, s);
-    probe_lookup(w->probe, next_token(w), search_index(m, s), source_uri_index(w->source), (const uint8_t *)s->ask.p,
-                 mirror_asked_dns(m, s, &a), s->ask.len / UUID_BYTES);
-    arena_free(&a);
-    buf_reset(&s->ask);
+    pthread_mutex_lock(&w->peers_lock);
+    if (s && w->probe && m->asked == 0) {   /* one at a time: the rest goes together when it has ended */
+        note_asked(m, s);
+        probe_lookup(w->probe, next_token(w), search_index(m, s), source_uri_index(w->source), (const uint8_t *)s->ask.p,
+                     mirror_asked_dns(m, s, &a), s->ask.len / UUID_BYTES);
+        arena_free(&a);
+        buf_reset(&s->ask);
+    }
+    pthread_mutex_unlock(&w->peers_lock);
 }
 
 /* The listing of all entries, when its time has come. */
 static void send_listing(struct writer *w)
 {
     struct mirror *m = &w->mirror;
+    struct mirror_search *s;
 
-    struct mirror_search *s = w->probe ? reconcile_due(m) : NULL;
-
-    if (s == NULL)
-        return;
-    note_asked(m, s);
-    reconcile_begin(m, s, next_token(w));
-    probe_list(w->probe, w->token, search_index(m, s), source_uri_index(w->source));
+    pthread_mutex_lock(&w->peers_lock);
+    s = w->probe ? reconcile_due(m) : NULL;
+    if (s) {
+        note_asked(m, s);
+        reconcile_begin(m, s, next_token(w));
+        probe_list(w->probe, w->token, search_index(m, s), source_uri_index(w->source));
+    }
+    pthread_mutex_unlock(&w->peers_lock);
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -307,8 +320,10 @@ static void restart_source(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
+    pthread_mutex_lock(&w->peers_lock);
     if (m->restart_why[0] && w->source)
         source_restart(w->source, m->restart_why);
+    pthread_mutex_unlock(&w->peers_lock);
     m->restart_why[0] = '\0';
 }
 
@@ -385,12 +400,21 @@ static void begin(struct writer *w)
     mirror_begin(&w->mirror);
 }
 
+/* The watchdog asks the server that the messages come from. */
+static void watch_whom_we_hear(struct writer *w)
+{
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->probe)
+        probe_set_uri(w->probe, source_uri_index(w->source));
+    pthread_mutex_unlock(&w->peers_lock);
+}
+
 static void take_batch(struct writer *w, struct batch_mail *mail)
 {
     for (const struct sync_msg *msg = mail->batch->first; msg; msg = msg->next) {
         begin(w);
-        if (msg->type == SYNC_BEGIN && w->probe)
-            probe_set_uri(w->probe, source_uri_index(w->source));   /* the watchdog asks whom we listen to */
+        if (msg->type == SYNC_BEGIN)
+            watch_whom_we_hear(w);
         ingest_message(&w->mirror, msg);
         if (txn_bytes(w->mirror.t) >= TXN_BYTES)
             commit(w);
@@ -472,9 +496,12 @@ static void tell_drained(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
-    if (m->polled == 0 || m->urgent || m->asked > 0 || search_asking(m, 0) != NULL || w->source == NULL)
+    if (m->polled == 0 || m->urgent || m->asked > 0 || search_asking(m, 0) != NULL)
         return;
-    source_drained(w->source, m->polled);
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->source)
+        source_drained(w->source, m->polled);
+    pthread_mutex_unlock(&w->peers_lock);
     m->polled = 0;
 }
 
@@ -536,6 +563,7 @@ int writer_open(struct writer *w, struct err *e)
     mailbox_init(&w->box, MAILBOX_BYTES);
     status_board_init(&w->board);
     pthread_mutex_init(&w->cookie_lock, NULL);
+    pthread_mutex_init(&w->peers_lock, NULL);
     w->mirror.stop = &w->stop;
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
@@ -578,6 +606,16 @@ static void discard(struct writer *w)
     }
 }
 
+void writer_let_go(struct writer *w, struct source **source, struct probe **probe)
+{
+    pthread_mutex_lock(&w->peers_lock);
+    *source = w->source;
+    *probe = w->probe;
+    w->source = NULL;
+    w->probe = NULL;
+    pthread_mutex_unlock(&w->peers_lock);
+}
+
 void writer_stop(struct writer *w)
 {
     w->stop = true;
@@ -592,6 +630,7 @@ void writer_close(struct writer *w)
     mailbox_destroy(&w->box);
     status_board_destroy(&w->board);
     pthread_mutex_destroy(&w->cookie_lock);
+    pthread_mutex_destroy(&w->peers_lock);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         free(w->cookies[i]);
 }

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "paged.h"
 
 #define ANY "(objectClass=*)"
 #define MANY 200   /* after so many messages a search is a listing, which brings still more */
@@ -21,9 +22,13 @@ void directory_init(struct directory *d, const struct source_settings *settings,
 
 void directory_close(struct directory *d)
 {
-    conn_close(&d->ld);
+    const atomic_bool *give_up = d->give_up;
+
+    if (!d->borrowed)
+        conn_close(&d->ld);
     arena_free(&d->memory);
     directory_init(d, d->settings, d->worker);
+    d->give_up = give_up;
 }
 
 bool directory_uuid(const struct entry *entry, uint8_t uuid[UUID_BYTES])
@@ -74,6 +79,8 @@ static int take_end(struct directory *d, struct reading *r, const struct message
         rc = LDAP_DECODING_ERROR;
     else if (rc != LDAP_SUCCESS)
         conn_explain(d->ld, rc, r->base, text.p, e);
+    else if (r->paged && paged_take(r->paged, msg, e) < 0)
+        rc = LDAP_DECODING_ERROR;
     arena_free(&scratch);
     return rc;
 }
@@ -107,6 +114,11 @@ static void wait_for_more(struct directory *d, int64_t until_ms, unsigned long t
         worker_gather();
 }
 
+static bool is_given_up(const struct directory *d)
+{
+    return d->give_up && atomic_load(d->give_up);
+}
+
 /* Until the result has come; anything else than LDAP_SUCCESS ends it at once. */
 static int take_answers(struct directory *d, struct reading *r, int msgid, struct err *e)
 {
@@ -121,13 +133,15 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
         int got = ldap_result(d->ld, msgid, LDAP_MSG_ONE, &at_once, &msg);
 
         taken += got > 0;
+        if (got > 0)
+            until_ms = deadline_of(r);
         if (worker_stopping(d->worker))
             rc = cancelled(e);
         else if (got > 0)
             rc = take_answer(d, r, msg, &over, e);
         else if (got < 0)
             return lost(d, conn_error(d->ld), r->base, e);
-        else if (until_ms >= 0 && clock_mono_ms() >= until_ms)
+        else if (is_given_up(d) || (until_ms >= 0 && clock_mono_ms() >= until_ms))
             return lost(d, LDAP_TIMEOUT, r->base, e);
         else
             wait_for_more(d, until_ms, taken);
@@ -142,10 +156,15 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
 int directory_search(struct directory *d, struct reading *r, struct err *e)
 {
     LDAPControl manage = { .ldctl_oid = (char *)LDAP_CONTROL_MANAGEDSAIT };
-    LDAPControl *controls[] = { r->with_referrals ? &manage : NULL, NULL };
-    int msgid, rc;
+    LDAPControl page;
+    LDAPControl *controls[3] = { NULL };
+    int n = 0, msgid, rc;
 
     r->referred = false;
+    if (r->with_referrals)
+        controls[n++] = &manage;
+    if (r->paged)
+        controls[n++] = paged_control(r->paged, &page);
     rc = ldap_search_ext(d->ld, r->base, r->scope, r->filter, r->attrs, 0, controls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
     return rc == LDAP_SUCCESS ? take_answers(d, r, msgid, e) : lost(d, rc, r->base, e);
 }
@@ -213,6 +232,15 @@ int directory_connect(struct directory *d, size_t uri, bool *fresh, struct err *
     if (rc != LDAP_SUCCESS)
         directory_close(d);
     return rc;
+}
+
+int directory_borrow(struct directory *d, LDAP *ld, size_t uri, struct err *e)
+{
+    directory_close(d);
+    d->ld = ld;
+    d->uri = uri;
+    d->borrowed = true;
+    return learn(d, e);
 }
 
 static bool is_separator(char c)
@@ -328,6 +356,16 @@ int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor
     err_set(e, ERR_UNAVAILABLE, "%s: entryUUID of the base can't be read, so no look-up by it proves anything: give the bind DN the "
                                 "right to read and search entryUUID", base);
     return LDAP_NO_SUCH_ATTRIBUTE;
+}
+
+int directory_mark(struct directory *d, unsigned search, struct arena *a, const uint8_t **mark, struct err *e)
+{
+    uint8_t *uuid = arena_alloc(a, UUID_BYTES);
+    struct entry *entry;
+    int rc = read_entry(d, d->settings->specs[search].base, uuid_attrs, a, &entry, e);
+
+    *mark = entry && directory_uuid(entry, uuid) ? uuid : NULL;
+    return rc;
 }
 
 int directory_csns(struct directory *d, unsigned search, struct arena *a, struct slice **csns, uint32_t *n, struct err *e)

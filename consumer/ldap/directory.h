@@ -14,13 +14,17 @@ struct anchor {
 struct directory {
     const struct source_settings *settings;
     struct worker *worker;      /* when it is asked to end, a search ends with LDAP_USER_CANCELLED */
+    const atomic_bool *give_up; /* NULL, or what ends a search like a timeout once it is set and the worker is woken */
     LDAP *ld;                   /* NULL: not connected */
+    bool borrowed;              /* ld is somebody else's, who closes it */
     size_t uri;                 /* connected to */
     struct arena memory;        /* of what was learnt on this connection: */
     size_t n_contexts;
     struct slice *contexts;     /* namingContexts of the root DSE */
     struct anchor *anchors;     /* one a search of the source */
 };
+
+struct paged;
 
 /* A search. */
 struct reading {
@@ -29,16 +33,21 @@ struct reading {
     const char *filter;
     char **attrs;
     bool with_referrals;        /* referral objects are entries like others (ManageDsaIT, RFC 3296), so that none hides a subtree */
-    int timeout_s;              /* 0: as long as it takes */
+    int timeout_s;              /* the longest silence between two answers; 0: as long as it takes */
     /* Where the next entry goes; then the entry, without its uuid. False: no more, the reader is gone. */
     struct arena *(*memory)(void *ctx);
     bool (*row)(void *ctx, struct entry *entry);
     void *ctx;
+    struct paged *paged;        /* NULL, or this is one page of several: paged.h */
     bool referred;              /* out: a SearchResultReference came, so something may be elsewhere */
 };
 
 void directory_init(struct directory *d, const struct source_settings *settings, struct worker *worker);
 void directory_close(struct directory *d);
+
+/* Takes a connection that is somebody else's and stays so, and reads its naming contexts. Until directory_close(), which leaves the
+ * connection as it is. As directory_search(). */
+int directory_borrow(struct directory *d, LDAP *ld, size_t uri, struct err *e);
 
 /* Connects to a server of the settings, unless that connection stands already, and reads its naming contexts. *fresh: it is new.
  * 0, or an LDAP result code with *e. */
@@ -57,6 +66,10 @@ int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor
 
 /* Reads contextCSN of a search's naming context into *a. 0 with *n values, none if there is none or it may not be read. */
 int directory_csns(struct directory *d, unsigned search, struct arena *a, struct slice **csns, uint32_t *n, struct err *e);
+
+/* Reads the entryUUID of a search's base, the mark of the database (SPEC.md 2.1, "Suspicion"), into *a. 0 with *mark NULL if it
+ * can't be read, or as directory_search(). */
+int directory_mark(struct directory *d, unsigned search, struct arena *a, const uint8_t **mark, struct err *e);
 
 /* The DN of the parent of dn, in *a; empty if that lies in no naming context of this server, or if dn is none. */
 struct slice directory_parent(const struct directory *d, struct slice dn, struct arena *a);

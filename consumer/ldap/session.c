@@ -81,8 +81,8 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
 {
     struct search *search = &s->searches[i];
     char *cookie = search->start_empty ? NULL : s->hooks->cookie(s->hooks->ctx, i);
-    bool had_cookie = cookie && *cookie;
-    int rc = send_search(s, i, slice_of(cookie), e);
+    bool had_cookie = cookie && *cookie && strcmp(cookie, SEARCHED_COOKIE) != 0;
+    int rc = send_search(s, i, had_cookie ? slice_of(cookie) : (struct slice){ 0 }, e);
     struct sync_msg *m;
 
     free(cookie);
@@ -103,7 +103,6 @@ enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, st
     s->ld = ld;
     s->uri = uri;
     s->number++;
-    s->persist = s->settings->mode == SOURCE_PERSIST;
     s->close_ms = 0;
     err_clear(&s->failure);
     /* None is over before it has begun, so that a failure half-way is told as one. */
@@ -113,6 +112,13 @@ enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, st
         if (begin_search(s, i, e) < 0)
             return SESSION_GONE;
     return deliver(s) ? SESSION_GOES_ON : SESSION_READER_GONE;
+}
+
+void session_skip(struct session *s)
+{
+    s->number++;
+    for (unsigned i = 0; i < s->settings->n_specs; i++)
+        s->searches[i].state.phase = PHASE_OF_OVER;
 }
 
 /* ---- Messages ---- */

@@ -30,7 +30,7 @@ struct session {
     LDAP *ld;
     const char *uri;
     uint32_t number;          /* of this session, from 1 */
-    bool persist;             /* refreshAndPersist; else refreshOnly */
+    bool persist;             /* refreshAndPersist; else refreshOnly. Set before session_begin() */
     int64_t close_ms;         /* clock_mono_ms(): not to be closed before; see session.c */
     struct err failure;       /* of the first search that ended with a result other than success; class ERR_NONE: none has */
 };
@@ -40,6 +40,9 @@ void session_free(struct session *s);
 
 /* Sends all searches on ld, which stays the caller's, and delivers their SYNC_BEGIN. Then as session_drain(). */
 enum session_step session_begin(struct session *s, LDAP *ld, const char *uri, struct err *e);
+
+/* A session that is made without it (source_search.h): it has the next number, and all of it is over. */
+void session_skip(struct session *s);
 
 /* Takes and delivers all messages that are there, without waiting for more; leaves off when stop says so. */
 enum session_step session_drain(struct session *s, bool (*stop)(void *), void *arg, struct err *e);

@@ -5,7 +5,10 @@
 
 #include "clock.h"
 #include "log.h"
+#include "modes.h"
+#include "rootdse.h"
 #include "session.h"
+#include "source_search.h"
 #include "worker.h"
 
 /* The life of the thread:
@@ -14,7 +17,7 @@
  *          ▲               │                          │
  *          │               ▼ lost, dropped            ▼ lost
  *          └──back-off── WAITING ◀────────────────────┘
- *          └──pause───── WAITING ◀── a poll (refreshOnly) is through and the writer has committed it
+ *          └──pause───── WAITING ◀── a poll (refreshOnly, or plain searches) is through and the writer has committed it
  *          └──back-off── ERROR   ◀── a search's result is other than success; the other searches go on meanwhile
  */
 struct source {
@@ -22,6 +25,9 @@ struct source {
     const struct source_settings *settings;
     const struct source_hooks *hooks;
     struct session session;
+    struct searcher *searcher;
+    struct modes modes;
+    _Atomic enum source_mode mode;   /* modes.now, for other threads */
     atomic_size_t uri;           /* in use or tried */
     atomic_bool restart;
     atomic_uint drained;         /* the session whose messages were committed last, of a polling mode */
@@ -43,8 +49,8 @@ const char *source_phase_name(enum source_phase p)
     return phase_names[p];
 }
 
-static const char *const mode_names[] = { "persist", "refresh" };
-_Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == SOURCE_REFRESH + 1, "a mode without a name");
+static const char *const mode_names[] = { "persist", "refresh", "search", "auto" };
+_Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == SOURCE_AUTO + 1, "a mode without a name");
 
 const char *source_mode_name(enum source_mode mode)
 {
@@ -102,6 +108,57 @@ static void wait_for_retry(struct source *s)
     s->retry_ms = 0;
 }
 
+/* ---- Mode auto ---- */
+
+static void note_mode(struct source *s, const char *text)
+{
+    if (text)
+        log_info(s->settings->subject, "%s", text);
+    atomic_store(&s->mode, s->modes.now);
+}
+
+static int64_t first_trial_ms(const struct source *s)
+{
+    return (int64_t)s->settings->polling_s * 1000;
+}
+
+static void begin_anew_at_once(struct source *s)
+{
+    s->first_uri = (atomic_load(&s->uri) + 1) % s->settings->conn.n_uris;
+    s->retry_ms = clock_mono_ms();
+}
+
+/* The result is one that waiting won't cure: in another mode at once, or with another server first. */
+static bool falls_back(struct source *s, const struct err *e)
+{
+    if (!modes_is_refusal(&s->modes, e->code, s->phase == SOURCE_INSYNC))
+        return false;
+    note_mode(s, modes_refused(&s->modes, e->code, uri_of(s), e->text, first_trial_ms(s), clock_mono_ms()));
+    begin_anew_at_once(s);
+    return true;
+}
+
+/* Whether the server says itself that it can't sync. One that does not show its controls is tried. */
+static bool lists_no_sync(struct source *s, LDAP *ld)
+{
+    struct directory d;
+    struct rootdse root = { false };
+    struct err e = { 0 };
+
+    if (s->settings->mode != SOURCE_AUTO || s->modes.now == SOURCE_SEARCH)
+        return false;
+    directory_init(&d, s->settings, &s->worker);
+    d.give_up = &s->restart;
+    if (directory_borrow(&d, ld, atomic_load(&s->uri), &e) == LDAP_SUCCESS)
+        rootdse_read(&d, &root, &e);
+    directory_close(&d);
+    if (!root.lists_controls || root.sync)
+        return false;
+    note_mode(s, modes_refused(&s->modes, 0, uri_of(s), "", first_trial_ms(s), clock_mono_ms()));
+    begin_anew_at_once(s);
+    return true;
+}
+
 /* ---- Connecting ---- */
 
 static size_t nth_uri(const struct source *s, size_t i)
@@ -131,13 +188,18 @@ static bool worth_another_server(int rc)
     return rc == LDAP_UNWILLING_TO_PERFORM || rc == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
 }
 
-static void note_complete(struct source *s)
+static void enter_insync(struct source *s)
 {
-    if (s->phase != SOURCE_REFRESHING || !session_complete(&s->session))
-        return;
     s->attempts = 0;
     s->logged[0] = '\0';
+    note_mode(s, modes_complete(&s->modes, clock_mono_ms()));
     enter(s, SOURCE_INSYNC, NULL);
+}
+
+static void note_complete(struct source *s)
+{
+    if (s->phase == SOURCE_REFRESHING && session_complete(&s->session))
+        enter_insync(s);
 }
 
 /* The first result other than success sets the time of the next attempt; until then the other searches go on. */
@@ -145,7 +207,7 @@ static void note_failure(struct source *s)
 {
     const struct err *e = &s->session.failure;
 
-    if (e->class == ERR_NONE || s->phase == SOURCE_ERROR)
+    if (e->class == ERR_NONE || s->phase == SOURCE_ERROR || s->retry_ms != 0 || falls_back(s, e))
         return;
     fail(s, SOURCE_ERROR, e);
     if (worth_another_server(e->code))
@@ -164,18 +226,22 @@ static int64_t wake_at(struct source *s)
 {
     bool failed = s->session.failure.class != ERR_NONE;
 
-    return failed && !session_refreshing(&s->session) ? s->retry_ms : -1;
+    return failed && !session_refreshing(&s->session) ? s->retry_ms : modes_next(&s->modes);
 }
 
 static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
 {
-    enum session_step step = session_begin(&s->session, ld, uri_of(s), e);
+    enum session_step step;
 
+    searcher_forget(s->searcher);   /* the stamps that it has seen are those of another time */
+    s->session.persist = source_mode(s) == SOURCE_PERSIST;
+    step = session_begin(&s->session, ld, uri_of(s), e);
     if (step == SESSION_GOES_ON)
         enter(s, SOURCE_REFRESHING, NULL);
     while (step == SESSION_GOES_ON && !interrupted(s)) {
         step = session_drain(&s->session, interrupted, s, e);
         note_complete(s);
+        note_mode(s, modes_tick(&s->modes, clock_mono_ms()));
         if (step != SESSION_GOES_ON)
             break;
         note_failure(s);
@@ -185,6 +251,21 @@ static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
         if (session_refreshing(&s->session))
             worker_gather();
     }
+    return step;
+}
+
+/* A poll without sync searches. */
+static enum session_step search_on(struct source *s, LDAP *ld, struct err *e)
+{
+    enum session_step step;
+
+    session_skip(&s->session);
+    enter(s, SOURCE_REFRESHING, NULL);
+    step = searcher_poll(s->searcher, ld, atomic_load(&s->uri), s->session.number, &s->session.failure, e);
+    if (step == SESSION_GOES_ON && s->session.failure.class == ERR_NONE)
+        enter_insync(s);
+    else if (step == SESSION_GOES_ON)
+        note_failure(s);
     return step;
 }
 
@@ -203,21 +284,38 @@ static void close_when_allowed(struct source *s, LDAP **ld)
     conn_close(ld);
 }
 
+/* Each poll connects anew: for the order of preference of the servers, and since what stands idle for minutes may be cut. */
+static void log_connected(const struct source *s)
+{
+    if (s->modes.now == SOURCE_PERSIST)
+        log_info(s->settings->subject, "connected to %s", s->settings->conn.uris[atomic_load(&s->uri)]);
+    else
+        log_debug(s->settings->subject, "connected to %s", s->settings->conn.uris[atomic_load(&s->uri)]);
+}
+
 /* One session from connect to close. False: the reader is gone. */
 static bool run_session(struct source *s)
 {
     struct err e = { 0 };
-    LDAP *ld = connect_any(s, &e);
     enum session_step step;
+    LDAP *ld;
 
+    modes_choose(&s->modes, clock_mono_ms());
+    note_mode(s, NULL);
+    ld = connect_any(s, &e);
     if (ld == NULL) {
         if (!interrupted(s))
             fail(s, SOURCE_WAITING, &e);
         return true;
     }
-    log_info(s->settings->subject, "connected to %s", uri_of(s));
-    step = listen_on(s, ld, &e);
+    if (lists_no_sync(s, ld)) {
+        conn_close(&ld);
+        return true;
+    }
+    log_connected(s);
+    step = source_mode(s) == SOURCE_SEARCH ? search_on(s, ld, &e) : listen_on(s, ld, &e);
     close_when_allowed(s, &ld);
+    note_mode(s, modes_lost(&s->modes, step == SESSION_GONE, first_trial_ms(s), clock_mono_ms()));
     if (worker_stopping(&s->worker) || step == SESSION_READER_GONE)
         return false;
     if (step == SESSION_GONE)
@@ -255,9 +353,9 @@ static void pause_between_polls(struct source *s)
 }
 
 /* It ended as it should, in a mode in which it should end. */
-static bool is_polled(const struct source *s)
+static bool is_polled(struct source *s)
 {
-    return s->settings->mode != SOURCE_PERSIST && s->session.failure.class == ERR_NONE && s->retry_ms == 0 && session_over(&s->session);
+    return source_mode(s) != SOURCE_PERSIST && s->session.failure.class == ERR_NONE && s->retry_ms == 0 && session_over(&s->session);
 }
 
 static void *source_thread(void *arg)
@@ -286,6 +384,9 @@ struct source *source_start(const struct source_settings *settings, const struct
     s->seed = (unsigned)clock_wall_ms();
     pthread_mutex_init(&s->why_lock, NULL);
     session_init(&s->session, settings, hooks);
+    modes_init(&s->modes, settings->mode, settings->conn.n_uris);
+    atomic_init(&s->mode, s->modes.now);
+    s->searcher = searcher_new(settings, hooks, &s->worker, &s->restart);
     worker_start(&s->worker, source_thread, s);
     return s;
 }
@@ -313,7 +414,7 @@ void source_reload(struct source *s)
 
 enum source_mode source_mode(struct source *s)
 {
-    return s->settings->mode;
+    return atomic_load(&s->mode);
 }
 
 size_t source_uri_index(struct source *s)
@@ -329,6 +430,7 @@ bool source_stop(struct source **s, int wait_ms)
     if (!worker_stop(&gone->worker, wait_ms))
         return false;
     session_free(&gone->session);
+    searcher_free(&gone->searcher);
     pthread_mutex_destroy(&gone->why_lock);
     free(gone);
     return true;

@@ -21,18 +21,22 @@ enum source_phase { SOURCE_CONNECTING, SOURCE_REFRESHING, SOURCE_INSYNC, SOURCE_
 const char *source_phase_name(enum source_phase p);   /* the words of `status --json` */
 
 /* How changes are found (SPEC.md 2.1). */
-enum source_mode { SOURCE_PERSIST, SOURCE_REFRESH };
+enum source_mode { SOURCE_PERSIST, SOURCE_REFRESH, SOURCE_SEARCH, SOURCE_AUTO };
 const char *source_mode_name(enum source_mode mode);   /* the words of the configuration and of `status --json` */
 
 struct source_settings {
     struct conn_settings conn;
     struct search_spec *specs;
     size_t n_specs;
-    enum source_mode mode;     /* SOURCE_PERSIST: refreshAndPersist. SOURCE_REFRESH: refreshOnly, again and again */
+    enum source_mode mode;     /* SOURCE_PERSIST: refreshAndPersist. SOURCE_REFRESH: refreshOnly, again and again.
+                                  SOURCE_SEARCH: source_search.h. SOURCE_AUTO: modes.h */
     int polling_s;             /* from when a poll was drained, see source_drained(), to the next */
     int retry_min_s, retry_max_s;
     const char *subject;       /* for the log */
 };
+
+/* What a reader stores in the place of a cookie when all was read without a sync search; never sent. */
+#define SEARCHED_COOKIE "searched"
 
 /* Called from the source's thread. */
 struct source_hooks {
@@ -56,7 +60,7 @@ void source_restart(struct source *s, const char *why);
 void source_drained(struct source *s, uint32_t session);
 /* A number of the settings was changed: a pause that is under way goes by the new one (any thread). */
 void source_reload(struct source *s);
-/* The mode in effect. */
+/* The mode in effect, never SOURCE_AUTO. */
 enum source_mode source_mode(struct source *s);
 /* Index of the uri in use, for the second connection. */
 size_t source_uri_index(struct source *s);

@@ -13,7 +13,8 @@
 
 enum sync_type {
     /* The sync session (RFC 4533). */
-    SYNC_BEGIN,            /* a search was sent; had_cookie says whether with a cookie */
+    SYNC_BEGIN,            /* a search was sent; had_cookie says whether with a cookie; csns and mark as in SYNC_CONTEXT, read
+                              just before on the same connection */
     SYNC_ENTRY,            /* entry, state, perhaps cookie (SearchResultEntry with Sync State control, section 2.2) */
     SYNC_IDSET,            /* uuids, deletes, perhaps cookie (section 2.5) */
     SYNC_NEWCOOKIE,        /* cookie */
@@ -26,7 +27,8 @@ enum sync_type {
                               of each search will follow. Not at source_stop() */
 
     /* Answers of the second connection (probe.h); token is that of the request. */
-    SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable) */
+    SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable); and mark, the
+                              entryUUID of the search's base (NULL: not there or not readable) */
     SYNC_LOOKUP,           /* of entry->uuid: outcome; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT;
                               parent_unreadable may be set if it is DELETED, and text then says what that means */
     SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN */
@@ -48,7 +50,8 @@ enum sync_effect {
     EFFECT_ABSENT = 1 << 5,      /* with EFFECT_COMPLETE: what was not seen in this refresh is a candidate for absence,
                                     since there was a present phase; without a cookie axsync sweeps anyway */
     EFFECT_RESTART = 1 << 6,     /* start over with an empty cookie (e-syncRefreshRequired) */
-    EFFECT_END = 1 << 7          /* the search is over */
+    EFFECT_END = 1 << 7,         /* the search is over */
+    EFFECT_ROW = 1 << 8          /* the entry has its uuid, DN and stamp only: what differs from the state must be read */
 };
 
 enum lookup_outcome {
@@ -71,6 +74,7 @@ struct sync_msg {
     bool had_cookie;
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
     bool poll;                 /* SYNC_BEGIN: the search ends with its refresh, and another session will follow */
+    bool searched;             /* SYNC_BEGIN, SYNC_DONE: no sync search but plain ones (source_search.h) */
     bool done;                 /* refreshDone; of SYNC_DONE: the Sync Done control was there */
     bool deletes;              /* refreshDeletes */
     int rc;
@@ -81,7 +85,8 @@ struct sync_msg {
     uint32_t n_uuids;
     const uint8_t *uuids;      /* n_uuids × UUID_BYTES */
     uint32_t n_csns;
-    struct slice *csns;        /* SYNC_CONTEXT */
+    struct slice *csns;        /* SYNC_CONTEXT, SYNC_BEGIN */
+    const uint8_t *mark;       /* SYNC_CONTEXT, SYNC_BEGIN: UUID_BYTES, or NULL */
     int64_t received_ms;       /* monotonic */
 };
 

@@ -565,3 +565,140 @@ void answer_without_context(const char *uri)
 {
     answer_all(-1, 0, uri);
 }
+
+/* ---- polling ------------------------------------------------------------------------------------------------- */
+
+static struct sync_msg *add_begin(struct sync_batch *b, bool cookie)
+{
+    struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
+
+    m->session = session_number;
+    m->had_cookie = cookie;
+    m->poll = true;
+    m->uri = slice_of("ldap://one");
+    return m;
+}
+
+void poll_begins(bool cookie)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    session_number++;
+    spoken_of = 0;
+    phases[0] = (struct phase_state){ .had_cookie = cookie };
+    add_begin(b, cookie);
+    scene_round(b);
+}
+
+void polled(bool present)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = add_done(b, SYNC_DONE);
+
+    m->deletes = !present;
+    give_cookie(b, m, csn_count);
+    say(b);
+}
+
+static void begin_search_poll(bool cookie, const char *csn)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m;
+
+    session_number++;
+    m = add_begin(b, cookie);
+    m->searched = true;
+    m->n_csns = csn != NULL;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = slice_of(csn);
+    scene_round(b);
+}
+
+void search_poll(bool cookie)
+{
+    begin_search_poll(cookie, NULL);
+}
+
+void search_poll_at(const char *csn)
+{
+    begin_search_poll(true, csn);
+}
+
+static void say_row(const struct person *p, const struct content *c, unsigned effect)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_ENTRY);
+
+    m->session = session_number;
+    m->searched = true;
+    m->effect = effect;
+    m->entry = make_entry(&b->arena, p, c);
+    scene_round(b);
+}
+
+static void say_rows(unsigned effect)
+{
+    for (size_t i = 0; i < n_people; i++)
+        if (people[i].there && people[i].matches)
+            say_row(&people[i], &people[i].now, effect);
+}
+
+void found(const char *name)
+{
+    say_row(person(name), &person(name)->now, EFFECT_CONTENT);
+}
+
+void found_all(void)
+{
+    say_rows(EFFECT_CONTENT | EFFECT_PRESENT);
+}
+
+void listed(const char *name)
+{
+    say_row(person(name), &person(name)->now, EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void listed_older(const char *name)
+{
+    say_row(person(name), &person(name)->before, EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void listed_all(void)
+{
+    say_rows(EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void searched(int rc, bool listed_too)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_DONE);
+
+    m->session = session_number;
+    m->searched = true;
+    m->rc = rc;
+    m->effect = EFFECT_END | (rc == 0 ? EFFECT_COMPLETE | (listed_too ? EFFECT_ABSENT : 0) : 0);
+    m->text = slice_of(rc ? "the search failed" : "");
+    scene_round(b);
+}
+
+void silence(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    sync_batch_add(b, SYNC_SILENT)->text = slice_of("no answer");
+    scene_round(b);
+}
+
+void watchdog(void)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
+    char text[CSN_TEXT];
+
+    csn_text(csn_count, text);
+    m->uri = slice_of("ldap://one");
+    m->n_csns = 1;
+    m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+    m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
+    scene_round(b);
+}
