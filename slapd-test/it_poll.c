@@ -320,3 +320,16 @@ Test(poll, mode_changes_between_runs, .timeout = 120)
     check_end(a);
     end_company(&a);
 }
+
+Test(poll, check_knows_what_the_mode_needs, .timeout = 60)
+{
+    struct axsync *a = axsync_new(run_company(&no_overlay, PEOPLE_N), "mode = search\n");
+
+    CHECK(a, axsync_command(a, "check", NULL) == EX_OK, "check in mode search: %s", a->out);
+    axsync_configure(a, "mode = auto\n");
+    CHECK(a, axsync_command(a, "check", NULL) == EX_OK, "check in mode auto: %s", a->out);
+    CHECK(a, strstr(a->out, "does not list the sync control") != NULL, "no warning: %s", a->out);
+    axsync_configure(a, "mode = persist\n");
+    CHECK(a, axsync_command(a, "check", NULL) != EX_OK, "check in mode persist: %s", a->out);
+    end_company(&a);
+}
