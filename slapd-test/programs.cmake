@@ -6,6 +6,12 @@ if(TARGET axsync)
   add_dependencies(bench_refresh axsync)
   set_target_properties(bench_refresh PROPERTIES EXCLUDE_FROM_ALL TRUE)
 
+  add_executable(bench_poll bench_poll.c)
+  target_link_libraries(bench_poll PRIVATE slapdtest)
+  target_compile_definitions(bench_poll PRIVATE AXSYNC_BINARY="$<TARGET_FILE:axsync>")
+  add_dependencies(bench_poll axsync)
+  set_target_properties(bench_poll PROPERTIES EXCLUDE_FROM_ALL TRUE)
+
   # ../demo runs it. Built with all, so that it goes on compiling.
   add_executable(demo demo.c demo_journal.c demo_people.c demo_run.c demo_show.c)
   target_link_libraries(demo PRIVATE slapdtest emulator_client PkgConfig::JANSSON)

@@ -101,14 +101,21 @@ static bool has_value(const struct check_ldap *d, const char *attribute, const c
     return has;
 }
 
+static bool lists_sync(const struct check_ldap *d)
+{
+    return has_value(d, "supportedControl", SYNC_REQUEST_OID);
+}
+
 static void check_controls(const struct check_ldap *d)
 {
-    if (has_value(d, "supportedControl", SYNC_REQUEST_OID))
+    if (lists_sync(d))
         check_say(d->check, CHECK_OK, "the server lists the sync control (RFC 4533)");
     else if (has_attribute(d, ldap_first_entry(d->ld, d->root), "rootDomainNamingContext"))
         check_say(d->check, CHECK_FAILED, "this is Active Directory, which this version can't mirror");
+    else if (d->conf->mode == MODE_SEARCH)
+        check_say(d->check, CHECK_OK, "the server does not list the sync control, and mode search does not need it");
     else
-        check_say(d->check, CHECK_FAILED,
+        check_say(d->check, d->conf->mode == MODE_AUTO ? CHECK_WARNING : CHECK_FAILED,
                   "the server does not list the sync control (RFC 4533): load its syncprov overlay, "
                   "or let the bind DN read supportedControl of the root DSE");
 }
@@ -169,7 +176,7 @@ static void check_context_csn(const struct check_ldap *d)
     free(context);
 }
 
-/* ---- the sync search ---------------------------------------------------------------------------------------- */
+/* ---- the search --------------------------------------------------------------------------------------------- */
 
 struct sample {
     size_t n;          /* entries seen */
@@ -178,11 +185,11 @@ struct sample {
     bool whole; /* that was all */
 };
 
-static int send_sync(const struct check_ldap *d, char **attrs, int *msgid)
+static int send_search(const struct check_ldap *d, char **attrs, bool with_sync, int *msgid)
 {
     struct buf value = {0};
     LDAPControl sync = {.ldctl_oid = (char *)SYNC_REQUEST_OID, .ldctl_iscritical = 1};
-    LDAPControl *controls[] = {&sync, NULL};
+    LDAPControl *controls[] = {with_sync ? &sync : NULL, NULL};
     char *filter = config_filter(d->conf, OBJECT_ACCOUNT);
     int rc;
 
@@ -254,40 +261,55 @@ static void judge_entries(const struct check_ldap *d, const struct sample *s)
                     "these are invalid: they have no address, or the bind DN may not read it");
 }
 
-static void judge_sample(const struct check_ldap *d, const struct sample *s)
+static void judge_sample(const struct check_ldap *d, const struct sample *s, bool with_sync)
 {
     if (s->n == 0)
         check_say(d->check, CHECK_WARNING,
                   "no entry under %s matches objectClass %s%s%s: is the filter right, and may the bind DN read them?",
                   d->conf->account_base, d->conf->account_class, *d->conf->account_filter ? " and " : "",
                   d->conf->account_filter);
-    else if (s->with_state == 0)
+    else if (with_sync && s->with_state == 0)
         check_say(d->check, CHECK_FAILED, "the server ignores the sync control: its entries carry no sync state");
     else
-        check_say(d->check, CHECK_OK, "a sync search of accounts is answered: %s%zu entries",
+        check_say(d->check, CHECK_OK, "a %ssearch of accounts is answered: %s%zu entries", with_sync ? "sync " : "",
                   s->whole ? "" : "more than ", s->n);
 }
 
-static void check_sync(const struct check_ldap *d)
+/* A sync search, or a plain one. False: under mode auto it should be a plain one. */
+static bool check_search(const struct check_ldap *d, bool with_sync)
 {
     char *attrs[] = {(char *)"entryUUID", (char *)"entryCSN", d->conf->account_name_attribute, NULL};
     struct sample s = {0};
     struct err e = {0};
     char *text = NULL;
-    int msgid, rc = send_sync(d, attrs, &msgid);
+    int msgid, rc = send_search(d, attrs, with_sync, &msgid);
+    bool otherwise;
 
     if (rc == LDAP_SUCCESS)
         rc = read_sample(d, msgid, &s, &text);
+    otherwise = rc == LDAP_UNAVAILABLE_CRITICAL_EXTENSION && with_sync && d->conf->mode == MODE_AUTO;
     if (rc == LDAP_SUCCESS) {
-        judge_sample(d, &s);
-    } else {
-        conn_explain(d->ld, rc, "a sync search of accounts", text, &e);
+        judge_sample(d, &s, with_sync);
+    } else if (!otherwise) {
+        conn_explain(d->ld, rc, with_sync ? "a sync search of accounts" : "a search of accounts", text, &e);
         check_say(d->check, CHECK_FAILED, "after %zu entries: %s%s", s.n, e.text,
                   rc == LDAP_SIZELIMIT_EXCEEDED ? "; until then no refresh can be completed" : "");
     }
     if (s.n)
         judge_entries(d, &s);
     ldap_memfree(text);
+    return !otherwise;
+}
+
+static void check_searches(const struct check_ldap *d)
+{
+    bool with_sync = d->conf->mode != MODE_SEARCH && (d->conf->mode != MODE_AUTO || lists_sync(d));
+
+    if (check_search(d, with_sync))
+        return;
+    check_say(d->check, CHECK_WARNING, "the server lists the sync control and answers 12 to it; with slapd, the overlay syncprov is "
+                                       "missing: mode auto will poll with plain searches, every %d s", d->conf->polling_interval);
+    check_search(d, false);
 }
 
 void check_directory(struct check *c, const struct config_connector *conf)
@@ -303,7 +325,7 @@ void check_directory(struct check *c, const struct config_connector *conf)
         check_controls(&d);
         check_context_csn(&d);
         if (check_base(&d))
-            check_sync(&d);
+            check_searches(&d);
         check_schema(&d);
     } else {
         check_say(c, CHECK_FAILED, "%s", e.text);

@@ -55,6 +55,16 @@ static const char *phase_words(const char *phase)
     return phase;
 }
 
+/* Waiting without an error is what a polling mode does most of the time. */
+static const char *words_of(json_t *c)
+{
+    const char *phase = text_of(c, "phase", "");
+
+    if (strcmp(phase, "waiting") == 0 && *text_of(c, "lastError", "") == '\0')
+        return "in sync, waiting for the next poll";
+    return phase_words(phase);
+}
+
 /* RFC 3339, UTC, as status_json() writes it; 0 if it is none. */
 static int64_t parse_time(const char *text)
 {
@@ -146,7 +156,7 @@ static void print_connector(json_t *c, const struct config *conf, size_t most)
 
     putchar('\n');
     print_text(stdout, slice_of(text_of(c, "name", "")));
-    printf(": %s", phase_words(text_of(c, "phase", "")));
+    printf(": %s", words_of(c));
     if (mode)
         printf(", mode %s%s", mode, strcmp(text_of(c, "configuredMode", ""), "auto") == 0 ? " (auto)" : "");
     putchar('\n');

@@ -11,8 +11,6 @@ static const struct {
     const char *text;
 } not_yet[] = {
     { IN_FILE, "metricsListen", NULL, "metrics are not in this version yet; leave it empty" },
-    { IN_CONNECTOR, "mode", "refresh", "refresh mode is not in this version yet; use \"persist\" or \"auto\"" },
-    { IN_CONNECTOR, "mode", "search", "search mode is not in this version yet; use \"persist\" or \"auto\"" },
 };
 
 static bool asks(const struct given *g, const struct config_row *row, const char *value)

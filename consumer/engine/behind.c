@@ -118,7 +118,8 @@ void behind_csns(const struct sync_msg *msg, struct csn_set *set)
 bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     behind_csns(msg, &s->shown);
-    s->behind = msg->refused || (s->shown.n > 0 && csn_set_behind(&s->shown, &s->highest, NULL));
+    /* Of a sync search the cookie may still say where a server stands that shows no contextCSN. */
+    s->behind = msg->refused || ((s->shown.n > 0 || msg->searched) && csn_set_behind(&s->shown, &s->highest, NULL));
     s->was_behind = s->behind;
     s->no_csn = false;
     s->older_seen = false;
@@ -138,7 +139,15 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
 
 /* ---- the end of a refresh ----------------------------------------------------------------------------------- */
 
-void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+/* Plain searches end without a cookie: what counts is where the server stood as they began. Where there was a contextCSN once and is
+ * none now, all that is missing may have been lost with it. */
+static void judge_searched(struct mirror_search *s)
+{
+    s->behind = csn_set_behind(&s->poll_csns, &s->highest, NULL);
+    s->no_csn = s->behind && s->poll_csns.n == 0;
+}
+
+static void judge_ended(struct mirror_search *s, const struct sync_msg *msg)
 {
     struct cookie ended = { 0 };
     bool malformed = false, nothing;
@@ -153,19 +162,29 @@ void behind_complete(struct mirror *m, struct mirror_search *s, const struct syn
      * says that nothing has changed; slapd 2.6.14 may repeat its whole list then. */
     s->no_csn = malformed || (ended.flavour == COOKIE_NONE && !s->had_cookie) || (nothing && msg->effect & EFFECT_ABSENT);
     s->behind = nothing ? !s->had_cookie && s->highest.n > 0 : csn_set_behind(&s->shown, &s->highest, NULL);
+    cookie_free(&ended);
+}
+
+void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+{
+    if (msg->searched)
+        judge_searched(s);
+    else
+        judge_ended(s, msg);
     if (!s->behind && !s->was_behind)
         s->caught_up_ms = s->caught_up_after_ms = 0;
-    cookie_free(&ended);
     store_mark(m, s);
 }
 
-void behind_tell(struct mirror *m, const struct mirror_search *s)
+void behind_tell(struct mirror *m, struct mirror_search *s)
 {
     const char *uri = m->uri ? m->uri : "the server";
     uint16_t sid = 0;
 
-    if (!s->behind)
+    if (!s->behind) {
+        s->behind_told = false;
         return;
+    }
     csn_set_behind(&s->shown, &s->highest, &sid);
     if (s->no_csn)
         snprintf(m->last_error, sizeof(m->last_error),
@@ -176,7 +195,9 @@ void behind_tell(struct mirror *m, const struct mirror_search *s)
                  "%s is behind for server ID %03x (it lags, or was restored from a backup). Its older content does not count, and "
                  "nothing is taken for deleted; it goes on by itself once it has caught up (a restored one with its first write). If "
                  "it never will: axsync resync", uri, sid);
-    log_warning(m->subject, "%s", m->last_error);
+    if (!s->behind_told || !m->polling)   /* not at each poll */
+        log_warning(m->subject, "%s", m->last_error);
+    s->behind_told = true;
 }
 
 /* ---- catching up -------------------------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ static void hook_phase(void *ctx, enum source_phase phase, const char *uri, cons
     if (uri)
         status_text(c->uri, sizeof(c->uri), uri);
     status_text(c->source_error, sizeof(c->source_error), text);
-    if (phase == SOURCE_WAITING || phase == SOURCE_ERROR)
+    if ((phase == SOURCE_WAITING && text) || phase == SOURCE_ERROR)   /* without a text it is a pause between two polls */
         c->source_failed = true;
     pthread_mutex_unlock(&c->lock);
     pthread_mutex_lock(&c->writer.board.lock);
@@ -76,6 +76,10 @@ static int ldap_require(enum config_require require)
     return LDAP_OPT_X_TLS_DEMAND;
 }
 
+static const enum source_mode source_modes[] = {
+    [MODE_AUTO] = SOURCE_AUTO, [MODE_PERSIST] = SOURCE_PERSIST, [MODE_REFRESH] = SOURCE_REFRESH, [MODE_SEARCH] = SOURCE_SEARCH
+};
+
 static void set_source(struct connector *c)
 {
     const struct config_connector *conf = c->conf;
@@ -97,7 +101,8 @@ static void set_source(struct connector *c)
         },
         .specs = m->specs,
         .n_specs = m->n_searches,
-        .persist = true,
+        .mode = source_modes[conf->mode],
+        .polling_s = conf->polling_interval,
         .retry_min_s = conf->retry_interval,
         .retry_max_s = conf->max_retry_interval,
         .subject = conf->name,
@@ -420,7 +425,7 @@ bool connector_stop(struct connector **cp)
     bool clean;
 
     *cp = NULL;
-    writer_take_parts(w, &source, &probe);
+    writer_let_go(w, &source, &probe);
     clean = source_stop(&source, LEAVE_BEHIND_MS);
     clean = probe_stop(&probe, LEAVE_BEHIND_MS) && clean;
     for (size_t i = 0; i < w->n_sinks; i++)
@@ -458,6 +463,8 @@ void connector_reload(struct connector *c)
     c->source_settings.conn.timeout_s = conf->timeout;
     c->source_settings.retry_min_s = conf->retry_interval;
     c->source_settings.retry_max_s = conf->max_retry_interval;
+    c->source_settings.polling_s = conf->polling_interval;
+    source_reload(c->writer.source);
     c->probe_settings.watchdog_s = conf->watchdog_interval;
     for (size_t i = 0; i < c->writer.n_sinks; i++)
         reload_sink(c, i);
@@ -477,8 +484,8 @@ void connector_status(struct connector *c, struct status *out)
 
     status_get(&w->board, out);
     status_text(out->name, sizeof(out->name), c->conf->name);
-    status_text(out->configured_mode, sizeof(out->configured_mode),
-                c->conf->mode == MODE_AUTO ? "auto" : "persist");
+    status_text(out->mode, sizeof(out->mode), source_mode_name(source_mode(w->source)));
+    status_text(out->configured_mode, sizeof(out->configured_mode), source_mode_name(source_modes[c->conf->mode]));
     out->n_sinks = w->n_sinks;
     for (size_t i = 0; i < w->n_sinks; i++) {
         deliver_status(w->sinks[i].deliver, &out->sinks[i]);

@@ -14,7 +14,7 @@ bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 {
     struct slice why;
 
-    return meta_get(m->t, "suspicion", search_kind_key(s->kind), &why);
+    return meta_get(m->t, "suspicion", search_kind_key(s->kind), &why) || poll_is_doubtful(s);
 }
 
 /* What a search has shown so far proves no absence. */
@@ -67,6 +67,8 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
     m->session = msg->session;
     csn_set_free(&m->heard[0]);
     csn_set_free(&m->heard[1]);
+    m->polling = msg->poll;
+    m->polled = 0;
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
     finish_load(m);
@@ -81,9 +83,11 @@ void course_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     if (m->deaf)
         return;
     s->had_cookie = msg->had_cookie;
+    s->word = msg->poll && msg->had_cookie ? PHASE_POLL : PHASE_REFRESH;   /* without a cookie it catches up, in any mode */
     s->refreshing = true;
     s->complete = false;
     s->received = 0;
+    poll_begin(m, s, msg);
     s->refresh_began_ms = clock_mono_ms();
     m->insync_ms = 0;
     if (!behind_begin(m, s, msg))
@@ -229,8 +233,17 @@ static void take_census(struct mirror *m, struct mirror_search *s, const struct 
     if (s->census.open && search_shows_objects(s))
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
-        course_sweep(m, s, &s->census, PHASE_REFRESH);   /* its CSN set is not behind */
+        course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
     census_drop(&s->census);
+}
+
+/* Every few minutes for ever: a line in the log only where there is something to say. */
+static void tell_poll(const struct mirror *m, int64_t received, int64_t ms)
+{
+    if (received > 0 || !m->searches[0].had_cookie)
+        log_info(m->subject, "polled %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
+                 m->uri ? m->uri : "the server", (long long)received, (double)ms / 1000,
+                 (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
 }
 
 /* All searches are complete. */
@@ -246,6 +259,12 @@ static void enter_insync(struct mirror *m)
     m->last_error[0] = '\0';
     for (unsigned i = 0; i < m->n_searches; i++)
         behind_tell(m, &m->searches[i]);
+    if (m->polling) {
+        m->polled = m->session;
+        m->ahead = (struct silence){ 0 };
+        tell_poll(m, received, ended - began);
+        return;
+    }
     log_info(m->subject, "in sync with %s: %lld entries received in %.3f s, %lld accounts and %lld groups mirrored",
              m->uri ? m->uri : "the server", (long long)received, (double)(ended - began) / 1000,
              (long long)m->store->objects[OBJECT_ACCOUNT], (long long)m->store->objects[OBJECT_GROUP]);
@@ -264,6 +283,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
     if (m->load == NULL)
         ingest_settle_wants(m);
     take_census(m, s, msg);
+    if (msg->searched)
+        poll_complete(m, s, msg);
     if (!s->had_cookie && !s->behind && !s->no_csn)
         end_suspicion(m, s);
     m->urgent = true;
@@ -289,8 +310,10 @@ static bool is_ahead(const struct mirror *m, const struct csn_set *context)
     bool ahead;
     uint16_t sid;
 
-    for (unsigned i = 0; i < m->n_searches; i++)
+    for (unsigned i = 0; i < m->n_searches; i++) {
         csn_set_merge(&all, &m->searches[i].cookie.csns);
+        csn_set_merge(&all, &m->searches[i].poll_csns);
+    }
     ahead = csn_set_behind(&all, context, &sid);
     csn_set_free(&all);
     return ahead;
@@ -319,13 +342,16 @@ static bool is_overdue(const struct mirror *m, struct silence *s, bool silent)
 static void watch(struct mirror *m, unsigned search, const struct csn_set *context)
 {
     bool complete = search_all_complete(m);
+    /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
+    bool ahead = complete && !m->searches[search].behind && is_ahead(m, context);
     uint16_t sid;
 
-    /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
-    if (is_overdue(m, &m->ahead, complete && !m->searches[search].behind && is_ahead(m, context)))
+    if (m->polling)   /* it shows as lag; the next poll will tell */
+        m->ahead.since_ms = !ahead ? 0 : m->ahead.since_ms ? m->ahead.since_ms : clock_mono_ms();
+    else if (is_overdue(m, &m->ahead, ahead))
         snprintf(m->restart_why, sizeof(m->restart_why),
                  "the server's contextCSN moved and no message came: the search is issued again");
-    for (unsigned i = 0; i < m->n_searches; i++) {
+    for (unsigned i = 0; i < m->n_searches && !m->polling; i++) {
         struct mirror_search *s = &m->searches[i];
 
         if (is_overdue(m, &s->silence,

@@ -10,7 +10,7 @@
 
 static enum phase_word phase_now(const struct mirror_search *s)
 {
-    return s->refreshing ? PHASE_REFRESH : PHASE_PERSIST;
+    return s->refreshing ? s->word : PHASE_PERSIST;
 }
 
 static void set_error(struct mirror *m, struct slice text)
@@ -418,7 +418,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
         return;
     }
     if (msg->outcome == LOOKUP_IN_PLACE) {
-        ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : PHASE_REFRESH);
+        ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : s->word);
         return;
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
@@ -434,6 +434,15 @@ static void take_content(struct mirror *m, struct mirror_search *s, const struct
 {
     if (search_shows_objects(s))
         ingest_entry(m, s, e, phase_now(s));
+    else
+        subtree_take(m, s, e, phase_now(s), false);
+}
+
+/* Of a container a row is all that there is to know. */
+static void take_row(struct mirror *m, struct mirror_search *s, const struct entry *e)
+{
+    if (search_shows_objects(s))
+        poll_row(m, s, e);
     else
         subtree_take(m, s, e, phase_now(s), false);
 }
@@ -460,9 +469,12 @@ static void take_uuids(struct mirror *m, struct mirror_search *s, const struct s
 
 static void take_entry(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    s->received++;
     if (msg->effect & EFFECT_PRESENT)
         census_saw(&s->census, msg->entry->uuid);
+    if (msg->effect & EFFECT_ROW)
+        take_row(m, s, msg->entry);
+    else
+        s->received++;
     if (msg->effect & EFFECT_CONTENT)
         take_content(m, s, msg->entry);
     if (msg->effect & EFFECT_GONE)
@@ -534,6 +546,8 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
         if (!has_session(m))
             break;
         set_error(m, msg->text);
+        if (m->polling && !search_any_refreshing(m))
+            break;   /* between two polls there is no session that could have died */
         snprintf(m->restart_why, sizeof(m->restart_why), "%.*s", SLICE_ARG(msg->text));
         break;
     case SYNC_REFERENCE:
@@ -563,7 +577,7 @@ void ingest_message(struct mirror *m, const struct sync_msg *msg)
         course_take_cookie(m, s, msg);
     if (msg->effect & EFFECT_RESTART)
         course_restart_empty(m, s, msg);
-    if (msg->effect & EFFECT_END)
+    if (msg->effect & EFFECT_END && !(msg->effect & EFFECT_COMPLETE))   /* a poll that is complete stays so until the next */
         course_end(m, s);
     arena_reset(&m->a);
 }

@@ -5,6 +5,7 @@
  *             course.c    … what they say of the session: begin, end of a refresh, cookie, contextCSN
  *             search.c    … which searches it has, and what each knows of itself
  *             behind.c    … and of a provider that is behind us, restored, emptied or reloaded
+ *             poll.c      … and, where the server can't sync, what plain searches found
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
  *             group.c     … members of groups, and objects that become known to them
@@ -59,6 +60,8 @@ struct mirror {
     uint32_t session;          /* the one under way, or the last one */
     struct csn_set heard[2];   /* CSNs that came in it with what all searches of a side are told of: search_side() */
     char *uri;                 /* who answers in it */
+    bool polling;              /* it ends with its refreshes, and another one follows */
+    uint32_t polled;           /* the session whose searches all came to their end, until the source is told; 0: none */
     bool deaf;                 /* what it said was lost: the rest of it must not be taken in either */
 
     struct txn *t;             /* open while messages are worked on */
@@ -189,7 +192,7 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
 /* The refresh came to its end: sets behind and no_csn. */
 void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 /* … and if it is behind, says so in last_error and in the log. */
-void behind_tell(struct mirror *m, const struct mirror_search *s);
+void behind_tell(struct mirror *m, struct mirror_search *s);
 /* The search is issued again, unless that was so a short time ago: then false, and nothing is changed. */
 bool behind_has_caught_up(struct mirror *m, struct mirror_search *s);
 /* CSNs that the provider has shown: it may have caught up. */
@@ -207,6 +210,17 @@ void behind_see_older(struct mirror *m, struct mirror_search *s, const struct ob
 void behind_suspect(struct mirror *m, const struct mirror_search *s, const char *why);
 /* The CSNs of a message. */
 void behind_csns(const struct sync_msg *msg, struct csn_set *set);
+
+/* poll.c: what mode search finds */
+
+/* A poll begins, of whichever mode. */
+void poll_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* An object's entry as a list shows it: uuid, DN and stamp. */
+void poll_row(struct mirror *m, struct mirror_search *s, const struct entry *e);
+/* Whether what its lists do not show may just not be there yet, or not any more, so that its absence is held. */
+bool poll_is_doubtful(const struct mirror_search *s);
+/* One that was made with plain searches is through. */
+void poll_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
 
 /* reconcile.c: the comparison of all entries */
 

@@ -151,6 +151,7 @@ void search_free_all(struct mirror *m)
         cookie_free(&s->cookie);
         csn_set_free(&s->highest);
         csn_set_free(&s->shown);
+        csn_set_free(&s->poll_csns);
         buf_free(&s->ask);
         mapping_free(&s->mapping);
         buf_free(&s->base);

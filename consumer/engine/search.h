@@ -12,6 +12,7 @@
 #ifndef ENGINE_SEARCH_H
 #define ENGINE_SEARCH_H
 
+#include "action.h"
 #include "census.h"
 #include "config.h"
 #include "cookie.h"
@@ -44,6 +45,7 @@ struct mirror_search {
     bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
     bool complete;             /* the refresh of this session came to its end */
     bool had_cookie;
+    enum phase_word word;      /* of what its refresh tells: refresh, or poll */
     bool knew;                 /* containers: some were known when it began */
     bool behind;               /* the provider's CSN set does not reach the highest seen */
     bool was_behind;           /* … when this session began */
@@ -55,6 +57,10 @@ struct mirror_search {
     uint8_t mark[UUID_BYTES];  /* the base's entryUUID, as this session began */
     bool older_seen;           /* this entry was once read older than it is stored: behind_see_older() */
     uint8_t older_uuid[UUID_BYTES];
+    bool behind_told;          /* … in the log, since it last was not */
+    struct csn_set poll_csns;  /* mode search: contextCSN as the poll began, or none */
+    bool poll_stranger;        /* … without it, and this is not the server that the last one read from */
+    size_t older_rows;         /* … entries that it listed with an older stamp than they are stored with */
     struct cookie cookie;
     struct csn_set highest;
     bool cookie_dirty;         /* differs from what is stored */

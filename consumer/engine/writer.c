@@ -165,6 +165,15 @@ static void publish_search(const struct mirror *m, const struct mirror_search *s
     s->rate = ms > 0 ? (double)search->received * 1000 / (double)ms : 0;
 }
 
+/* Without a contextCSN nobody can tell whether the directory is ahead of what a poll has seen. */
+static bool knows_csns(const struct mirror *m)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->polling && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
+            return false;
+    return true;
+}
+
 /* Fills the board from the mirror; its transaction is open. */
 static void publish(struct writer *w)
 {
@@ -174,11 +183,10 @@ static void publish(struct writer *w)
     bool settled = is_settled(w, release_next_due(m));
 
     pthread_mutex_lock(&w->board.lock);
-    status_text(s->mode, sizeof(s->mode), "persist");
     s->n_searches = m->n_searches;
     for (unsigned i = 0; i < m->n_searches; i++)
         publish_search(m, &m->searches[i], &s->searches[i]);
-    s->lag_ms = !search_all_complete(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
+    s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];
@@ -270,13 +278,14 @@ static void note_asked(struct mirror *m, const struct mirror_search *s)
     m->asked++;
 }
 
-static void send_look_ups(struct writer *w)
+/* Requests to the probe: the caller holds peers_lock, and the probe is there. */
+static void request_look_ups(struct writer *w)
 {
     struct mirror *m = &w->mirror;
     struct mirror_search *s = search_asking(m, m->asked_search);
     struct arena a = { 0 };
 
-    if (s == NULL || w->probe == NULL || m->asked > 0)
+    if (s == NULL || m->asked > 0)
         return;   /* one at a time: the rest goes together when it has ended */
     note_asked(m, s);
     probe_lookup(w->probe, next_token(w), search_index(m, s), w->uri, (const uint8_t *)s->ask.p, mirror_asked_dns(m, s, &a),
@@ -286,22 +295,21 @@ static void send_look_ups(struct writer *w)
 }
 
 /* Entries whose accounts are to be removed. */
-static void send_removals(struct writer *w)
+static void request_removals(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
-    if (w->probe == NULL || m->asked > 0 || !errand_has_look_up(w))
+    if (m->asked > 0 || !errand_has_look_up(w))
         return;
     note_asked(m, &m->searches[0]);   /* only accounts are retired, and theirs is the first search */
     errand_send_look_up(w, next_token(w));
 }
 
 /* The listing of all entries, when its time has come. */
-static void send_listing(struct writer *w)
+static void request_listing(struct writer *w)
 {
     struct mirror *m = &w->mirror;
-
-    struct mirror_search *s = w->probe ? reconcile_due(m) : NULL;
+    struct mirror_search *s = reconcile_due(m);
 
     if (s == NULL)
         return;
@@ -311,11 +319,11 @@ static void send_listing(struct writer *w)
 }
 
 /* What lies under a container that came. */
-static void send_fetch(struct writer *w)
+static void request_fetch(struct writer *w)
 {
     struct mirror *m = &w->mirror;
     char *base = NULL;
-    struct mirror_search *s = w->probe ? fetch_due(m, &base) : NULL;
+    struct mirror_search *s = fetch_due(m, &base);
 
     if (s == NULL)
         return;
@@ -323,6 +331,26 @@ static void send_fetch(struct writer *w)
     fetch_begin(m, s, next_token(w));
     probe_read(w->probe, w->token, search_index(m, s), w->uri, base);
     free(base);
+}
+
+static void send_look_ups(struct writer *w)
+{
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->probe)
+        request_look_ups(w);
+    pthread_mutex_unlock(&w->peers_lock);
+}
+
+/* What needs no commit before. */
+static void send_requests(struct writer *w)
+{
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->probe) {
+        request_removals(w);
+        request_fetch(w);
+        request_listing(w);
+    }
+    pthread_mutex_unlock(&w->peers_lock);
 }
 
 static void answer_commands(struct writer *w, const struct err *failed)
@@ -341,10 +369,10 @@ static void restart_source(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
-    pthread_mutex_lock(&w->parts_lock);
+    pthread_mutex_lock(&w->peers_lock);
     if (m->restart_why[0] && w->source)
         source_restart(w->source, m->restart_why);
-    pthread_mutex_unlock(&w->parts_lock);
+    pthread_mutex_unlock(&w->peers_lock);
     m->restart_why[0] = '\0';
 }
 
@@ -401,9 +429,7 @@ static void commit(struct writer *w)
     errand_committed(w, NULL);
     for (size_t i = 0; i < w->n_sinks; i++)
         deliver_committed(w->sinks[i].deliver, queue_last(m->store));
-    pthread_mutex_lock(&w->parts_lock);
     send_look_ups(w);
-    pthread_mutex_unlock(&w->parts_lock);
     publish_committed(w);
     answer_commands(w, NULL);
     restart_source(w);
@@ -431,7 +457,7 @@ static void begin(struct writer *w)
     mirror_begin(&w->mirror);
 }
 
-/* From the message and not from the source, which at the end of the program is gone before the writer. */
+/* The server that the messages come from: look-ups go to it, and the watchdog asks it. The source may be about another one by now. */
 static void note_uri(struct writer *w, const struct sync_msg *msg)
 {
     const struct config_connector *conf = w->mirror.conf;
@@ -439,10 +465,10 @@ static void note_uri(struct writer *w, const struct sync_msg *msg)
     for (size_t i = 0; i < conf->n_ldap_uris; i++)
         if (slice_eq(msg->uri, slice_of(conf->ldap_uris[i])))
             w->uri = i;
-    pthread_mutex_lock(&w->parts_lock);
+    pthread_mutex_lock(&w->peers_lock);
     if (w->probe)
-        probe_set_uri(w->probe, w->uri);   /* the watchdog asks whom we listen to */
-    pthread_mutex_unlock(&w->parts_lock);
+        probe_set_uri(w->probe, w->uri);
+    pthread_mutex_unlock(&w->peers_lock);
 }
 
 static void take_batch(struct writer *w, struct batch_mail *mail)
@@ -555,24 +581,36 @@ static void note_first(struct writer *w)
     m->urgent = true;
 }
 
+/* A poll is drained when all that it brought is committed, and read what it showed to be different. */
+static void tell_drained(struct writer *w)
+{
+    struct mirror *m = &w->mirror;
+
+    if (m->polled == 0 || m->urgent || m->asked > 0 || search_asking(m, 0) != NULL)
+        return;
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->source)
+        source_drained(w->source, m->polled);
+    pthread_mutex_unlock(&w->peers_lock);
+    m->polled = 0;
+}
+
 static void end_round(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
     note_first(w);
+    send_requests(w);
     heartbeat(m, HEARTBEAT_MS);
-    pthread_mutex_lock(&w->parts_lock);
-    send_removals(w);
-    send_fetch(w);
-    send_listing(w);
-    pthread_mutex_unlock(&w->parts_lock);
     for (unsigned i = 0; i < m->n_searches; i++)
         if (m->searches[i].cookie_dirty)
             lazy(w);
     if (must_commit(w)) {
         commit(w);
+        tell_drained(w);
         return;
     }
+    tell_drained(w);
     if (clock_mono_ms() - w->published_ms >= PUBLISH_MS)
         publish(w);
     if (!m->urgent)
@@ -617,7 +655,7 @@ int writer_open(struct writer *w, struct err *e)
     mailbox_init(&w->box, MAILBOX_BYTES);
     status_board_init(&w->board);
     pthread_mutex_init(&w->cookie_lock, NULL);
-    pthread_mutex_init(&w->parts_lock, NULL);
+    pthread_mutex_init(&w->peers_lock, NULL);
     w->mirror.stop = &w->stop;
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
@@ -662,14 +700,14 @@ static void discard(struct writer *w)
     }
 }
 
-void writer_take_parts(struct writer *w, struct source **source, struct probe **probe)
+void writer_let_go(struct writer *w, struct source **source, struct probe **probe)
 {
-    pthread_mutex_lock(&w->parts_lock);
+    pthread_mutex_lock(&w->peers_lock);
     *source = w->source;
     *probe = w->probe;
     w->source = NULL;
     w->probe = NULL;
-    pthread_mutex_unlock(&w->parts_lock);
+    pthread_mutex_unlock(&w->peers_lock);
 }
 
 void writer_stop(struct writer *w)
@@ -686,7 +724,7 @@ void writer_close(struct writer *w)
     mailbox_destroy(&w->box);
     status_board_destroy(&w->board);
     pthread_mutex_destroy(&w->cookie_lock);
-    pthread_mutex_destroy(&w->parts_lock);
+    pthread_mutex_destroy(&w->peers_lock);
     for (unsigned i = 0; i < SEARCH_KINDS; i++)
         free(w->cookies[i]);
 }

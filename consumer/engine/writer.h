@@ -27,8 +27,8 @@ struct writer {
     pthread_t thread;
     struct status_board board;
 
-    pthread_mutex_t parts_lock;   /* guards the next two pointers: they are taken away while the thread still runs */
-    struct source *source;
+    pthread_mutex_t peers_lock;
+    struct source *source;     /* set before the thread starts; both under the lock, and NULL after writer_let_go() */
     struct probe *probe;
     size_t uri;                /* index of the server of this session */
     struct writer_sink sinks[STATUS_SINKS];
@@ -53,8 +53,8 @@ struct writer {
  * searches are set by the caller. */
 int writer_open(struct writer *w, struct err *e);
 void writer_start(struct writer *w);
-/* Before they are stopped, which frees them: from now on the writer asks neither. They are the caller's. */
-void writer_take_parts(struct writer *w, struct source **source, struct probe **probe);
+/* Before source and probe end: the writer gives them back, and tells them nothing from now on. */
+void writer_let_go(struct writer *w, struct source **source, struct probe **probe);
 /* The thread ends after its transaction; call it after everybody who posts has ended or been left behind. */
 void writer_stop(struct writer *w);
 void writer_close(struct writer *w);

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "paged.h"
 
 #define ANY "(objectClass=*)"
 #define MANY 200   /* after so many messages a search is a listing, which brings still more */
@@ -78,6 +79,8 @@ static int take_end(struct directory *d, struct reading *r, const struct message
         rc = LDAP_DECODING_ERROR;
     else if (rc != LDAP_SUCCESS)
         conn_explain(d->ld, rc, r->base, text.p, e);
+    else if (r->paged && paged_take(r->paged, msg, e) < 0)
+        rc = LDAP_DECODING_ERROR;
     arena_free(&scratch);
     return rc;
 }
@@ -153,10 +156,15 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
 int directory_search(struct directory *d, struct reading *r, struct err *e)
 {
     LDAPControl manage = { .ldctl_oid = (char *)LDAP_CONTROL_MANAGEDSAIT };
-    LDAPControl *controls[] = { r->with_referrals ? &manage : NULL, NULL };
-    int msgid, rc;
+    LDAPControl page;
+    LDAPControl *controls[3] = { NULL };
+    int n = 0, msgid, rc;
 
     r->referred = false;
+    if (r->with_referrals)
+        controls[n++] = &manage;
+    if (r->paged)
+        controls[n++] = paged_control(r->paged, &page);
     rc = ldap_search_ext(d->ld, r->base, r->scope, r->filter, r->attrs, 0, controls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
     return rc == LDAP_SUCCESS ? take_answers(d, r, msgid, e) : lost(d, rc, r->base, e);
 }

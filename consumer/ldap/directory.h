@@ -24,6 +24,8 @@ struct directory {
     struct anchor *anchors;     /* one a search of the source */
 };
 
+struct paged;
+
 /* A search. */
 struct reading {
     const char *base;
@@ -36,6 +38,7 @@ struct reading {
     struct arena *(*memory)(void *ctx);
     bool (*row)(void *ctx, struct entry *entry);
     void *ctx;
+    struct paged *paged;        /* NULL, or this is one page of several: paged.h */
     bool referred;              /* out: a SearchResultReference came, so something may be elsewhere */
 };
 

@@ -69,6 +69,11 @@ static bool find_control(struct slice controls, const char *wanted, struct slice
     return true;
 }
 
+bool message_control(const struct message *msg, const char *oid, struct slice *value)
+{
+    return find_control(msg->controls, oid, value);
+}
+
 /* ---- Entries ---- */
 
 static bool count_attrs(struct slice list, size_t *n_attrs, size_t *n_values)

@@ -24,6 +24,9 @@ struct message {
 /* "SearchResultEntry" and so on, for texts. */
 const char *message_name(unsigned char op);
 
+/* The value of the first control with that OID; p is NULL if there is none. False if the controls do not decode. */
+bool message_control(const struct message *msg, const char *oid, struct slice *value);
+
 /* A message of a sync search (RFC 4533): sets all of *m that it brings, copies go to *a. 0; or -1 with *e (class ERR_DATA, with the
  * bytes in hex) if it does not decode and so doesn't its UUID. Where the UUID does, m->type is SYNC_INVALID and m->text says why.
  * An intermediate response that is none of RFC 4533 is legal and says nothing: m->type is then MESSAGE_IGNORED. */

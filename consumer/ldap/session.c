@@ -68,7 +68,7 @@ static int send_search(struct session *s, unsigned i, struct slice cookie, struc
     int rc;
 
     /* reloadHint stays FALSE: a refresh that had to begin anew is then announced by e-syncRefreshRequired, and not to be guessed. */
-    decode_make_request(s->settings->persist ? SYNC_REFRESH_AND_PERSIST : SYNC_REFRESH_ONLY, cookie, false, &value);
+    decode_make_request(s->persist ? SYNC_REFRESH_AND_PERSIST : SYNC_REFRESH_ONLY, cookie, false, &value);
     control.ldctl_value = (struct berval){ value.len, value.p };
     rc = ldap_search_ext(s->ld, spec->base, spec->scope, spec->filter, spec->attrs, 0, controls, NULL, NULL, LDAP_NO_LIMIT,
                          &s->searches[i].msgid);
@@ -90,17 +90,18 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
     if (standing_read(&s->directory, &batch_of(s)->arena, &begun, e) < 0)
         return -1;
     cookie = search->start_empty || s->without_cookie ? NULL : s->hooks->cookie(s->hooks->ctx, i);
-    had_cookie = cookie && *cookie;
-    rc = send_search(s, i, slice_of(cookie), e);
+    had_cookie = cookie && *cookie && strcmp(cookie, SEARCHED_COOKIE) != 0;
+    rc = send_search(s, i, had_cookie ? slice_of(cookie) : (struct slice){ 0 }, e);
     free(cookie);
     search->complete = search->failed = false;
     search->state =
-        (struct phase_state){ .phase = PHASE_OF_REFRESH, .persist_mode = s->settings->persist, .had_cookie = had_cookie };
+        (struct phase_state){ .phase = PHASE_OF_REFRESH, .persist_mode = s->persist, .had_cookie = had_cookie };
     if (rc < 0)
         return -1;
     m = add(s, SYNC_BEGIN, i);
     m->had_cookie = had_cookie;
     m->refused = s->without_cookie;
+    m->poll = !s->persist;
     m->csns = begun.csns;
     m->n_csns = begun.n_csns;
     m->mark = begun.mark;
@@ -138,6 +139,15 @@ enum session_step session_begin(struct session *s, LDAP *ld, size_t uri, bool wi
     if (rc < 0)
         return SESSION_GONE;
     return deliver(s) ? SESSION_GOES_ON : SESSION_READER_GONE;
+}
+
+void session_skip(struct session *s)
+{
+    s->number++;
+    s->close_ms = 0;
+    s->without_cookie = s->refused = false;
+    for (unsigned i = 0; i < s->settings->n_specs; i++)
+        s->searches[i].state.phase = PHASE_OF_OVER;
 }
 
 /* ---- Messages ---- */

@@ -31,6 +31,7 @@ struct session {
     LDAP *ld;
     const char *uri;
     uint32_t number;          /* of this session, from 1 */
+    bool persist;             /* refreshAndPersist; else refreshOnly. Set before session_begin() */
     struct directory directory; /* looks where the server stands, before the searches */
     bool without_cookie;      /* this server has refused ours as newer than what it has itself */
     bool refused;             /* a search ended so in this session */
@@ -45,6 +46,9 @@ void session_free(struct session *s);
 /* Reads where the server stands, sends all searches on ld, which stays the caller's, and delivers their SYNC_BEGIN. uri: the index.
  * without_cookie: none is sent, since this server refused it before. Then as session_drain(). */
 enum session_step session_begin(struct session *s, LDAP *ld, size_t uri, bool without_cookie, struct err *e);
+
+/* A session that is made without it (source_search.h): it has the next number, and all of it is over. */
+void session_skip(struct session *s);
 
 /* Takes and delivers all messages that are there, without waiting for more; leaves off when stop says so. */
 enum session_step session_drain(struct session *s, bool (*stop)(void *), void *arg, struct err *e);

@@ -8,16 +8,20 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "modes.h"
+#include "rootdse.h"
 #include "schema.h"
 #include "session.h"
+#include "source_search.h"
 #include "worker.h"
 
 /* The life of the thread:
  *
  *      CONNECTING ──▶ REFRESHING ──all complete──▶ INSYNC
  *          ▲               │                          │
- *          │               ▼ lost, dropped            ▼ lost; refreshOnly: idle until a restart
+ *          │               ▼ lost, dropped            ▼ lost
  *          └──back-off── WAITING ◀────────────────────┘
+ *          └──pause───── WAITING ◀── a poll (refreshOnly, or plain searches) is through and the writer has committed it
  *          └──back-off── ERROR   ◀── a search's result is other than success; the other searches go on meanwhile
  */
 struct source {
@@ -25,8 +29,12 @@ struct source {
     const struct source_settings *settings;
     const struct source_hooks *hooks;
     struct session session;
+    struct searcher *searcher;
+    struct modes modes;
+    _Atomic enum source_mode mode;   /* modes.now, for other threads */
     atomic_size_t uri;           /* in use or tried */
     atomic_bool restart;
+    atomic_uint drained;         /* the session whose messages were committed last, of a polling mode */
     pthread_mutex_t why_lock;
     char why[256];               /* of the restart */
     size_t first_uri;            /* where the next round begins */
@@ -45,6 +53,14 @@ _Static_assert(sizeof(phase_names) / sizeof(phase_names[0]) == SOURCE_ERROR + 1,
 const char *source_phase_name(enum source_phase p)
 {
     return phase_names[p];
+}
+
+static const char *const mode_names[] = { "persist", "refresh", "search", "auto" };
+_Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == SOURCE_AUTO + 1, "a mode without a name");
+
+const char *source_mode_name(enum source_mode mode)
+{
+    return mode_names[mode];
 }
 
 static const char *uri_of(struct source *s)
@@ -96,6 +112,57 @@ static void wait_for_retry(struct source *s)
     while (!interrupted(s) && clock_mono_ms() < s->retry_ms)
         worker_wait(&s->worker, -1, s->retry_ms);
     s->retry_ms = 0;
+}
+
+/* ---- Mode auto ---- */
+
+static void note_mode(struct source *s, const char *text)
+{
+    if (text)
+        log_info(s->settings->subject, "%s", text);
+    atomic_store(&s->mode, s->modes.now);
+}
+
+static int64_t first_trial_ms(const struct source *s)
+{
+    return (int64_t)s->settings->polling_s * 1000;
+}
+
+static void begin_anew_at_once(struct source *s)
+{
+    s->first_uri = (atomic_load(&s->uri) + 1) % s->settings->conn.n_uris;
+    s->retry_ms = clock_mono_ms();
+}
+
+/* The result is one that waiting won't cure: in another mode at once, or with another server first. */
+static bool falls_back(struct source *s, const struct err *e)
+{
+    if (!modes_is_refusal(&s->modes, e->code, s->phase == SOURCE_INSYNC))
+        return false;
+    note_mode(s, modes_refused(&s->modes, e->code, uri_of(s), e->text, first_trial_ms(s), clock_mono_ms()));
+    begin_anew_at_once(s);
+    return true;
+}
+
+/* Whether the server says itself that it can't sync. One that does not show its controls is tried. */
+static bool lists_no_sync(struct source *s, LDAP *ld)
+{
+    struct directory d;
+    struct rootdse root = { false };
+    struct err e = { 0 };
+
+    if (s->settings->mode != SOURCE_AUTO || s->modes.now == SOURCE_SEARCH)
+        return false;
+    directory_init(&d, s->settings, &s->worker);
+    d.give_up = &s->restart;
+    if (directory_borrow(&d, ld, atomic_load(&s->uri), &e) == LDAP_SUCCESS)
+        rootdse_read(&d, &root, &e);
+    directory_close(&d);
+    if (!root.lists_controls || root.sync)
+        return false;
+    note_mode(s, modes_refused(&s->modes, 0, uri_of(s), "", first_trial_ms(s), clock_mono_ms()));
+    begin_anew_at_once(s);
+    return true;
 }
 
 /* ---- Connecting ---- */
@@ -168,14 +235,19 @@ static bool worth_another_server(int rc)
     return rc == LDAP_UNWILLING_TO_PERFORM || rc == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
 }
 
-static void note_complete(struct source *s)
+static void enter_insync(struct source *s)
 {
-    if (s->phase != SOURCE_REFRESHING || !session_complete(&s->session))
-        return;
     s->attempts = 0;
     s->logged[0] = '\0';
     memset(s->behind, 0, s->settings->conn.n_uris * sizeof(*s->behind));   /* next time they may have caught up */
+    note_mode(s, modes_complete(&s->modes, clock_mono_ms()));
     enter(s, SOURCE_INSYNC, NULL);
+}
+
+static void note_complete(struct source *s)
+{
+    if (s->phase == SOURCE_REFRESHING && session_complete(&s->session))
+        enter_insync(s);
 }
 
 /* The server is behind us: the others are tried at once, and then it without a cookie. No error that waiting would cure. */
@@ -198,6 +270,8 @@ static void note_failure(struct source *s)
         note_behind(s, e);
         return;
     }
+    if (falls_back(s, e))
+        return;
     fail(s, SOURCE_ERROR, e);
     if (worth_another_server(e->code))
         s->first_uri = (atomic_load(&s->uri) + 1) % s->settings->conn.n_uris;
@@ -215,19 +289,23 @@ static int64_t wake_at(struct source *s)
 {
     bool failed = s->session.failure.class != ERR_NONE;
 
-    return failed && !session_refreshing(&s->session) ? s->retry_ms : -1;
+    return failed && !session_refreshing(&s->session) ? s->retry_ms : modes_next(&s->modes);
 }
 
 static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
 {
     size_t uri = atomic_load(&s->uri);
-    enum session_step step = session_begin(&s->session, ld, uri, s->behind[uri], e);
+    enum session_step step;
 
+    searcher_forget(s->searcher);   /* the stamps that it has seen are those of another time */
+    s->session.persist = source_mode(s) == SOURCE_PERSIST;
+    step = session_begin(&s->session, ld, uri, s->behind[uri], e);
     if (step == SESSION_GOES_ON)
         enter(s, SOURCE_REFRESHING, NULL);
     while (step == SESSION_GOES_ON && !interrupted(s)) {
         step = session_drain(&s->session, interrupted, s, e);
         note_complete(s);
+        note_mode(s, modes_tick(&s->modes, clock_mono_ms()));
         if (step != SESSION_GOES_ON)
             break;
         note_failure(s);
@@ -240,18 +318,26 @@ static enum session_step listen_on(struct source *s, LDAP *ld, struct err *e)
     return step;
 }
 
+/* A poll without sync searches. */
+static enum session_step search_on(struct source *s, LDAP *ld, struct err *e)
+{
+    enum session_step step;
+
+    session_skip(&s->session);
+    enter(s, SOURCE_REFRESHING, NULL);
+    step = searcher_poll(s->searcher, ld, atomic_load(&s->uri), s->session.number, &s->session.failure, e);
+    if (step == SESSION_GOES_ON && s->session.failure.class == ERR_NONE)
+        enter_insync(s);
+    else if (step == SESSION_GOES_ON)
+        note_failure(s);
+    return step;
+}
+
 static void take_why(struct source *s, struct err *e)
 {
     pthread_mutex_lock(&s->why_lock);
     err_set(e, ERR_TEMP, "begun anew: %s", s->why);
     pthread_mutex_unlock(&s->why_lock);
-}
-
-/* Nothing to do in refreshOnly mode until somebody asks for the next refresh. */
-static void idle(struct source *s)
-{
-    while (!interrupted(s))
-        worker_wait(&s->worker, -1, -1);
 }
 
 /* However it ended: also when the program is about to. */
@@ -262,24 +348,41 @@ static void close_when_allowed(struct source *s, LDAP **ld)
     conn_close(ld);
 }
 
+/* Each poll connects anew: for the order of preference of the servers, and since what stands idle for minutes may be cut. */
+static void log_connected(const struct source *s)
+{
+    if (s->modes.now == SOURCE_PERSIST)
+        log_info(s->settings->subject, "connected to %s", s->settings->conn.uris[atomic_load(&s->uri)]);
+    else
+        log_debug(s->settings->subject, "connected to %s", s->settings->conn.uris[atomic_load(&s->uri)]);
+}
+
 /* One session from connect to close. False: the reader is gone. */
 static bool run_session(struct source *s)
 {
     struct err e = { 0 };
-    LDAP *ld = connect_any(s, &e);
     enum session_step step;
+    LDAP *ld;
 
+    modes_choose(&s->modes, clock_mono_ms());
+    note_mode(s, NULL);
+    ld = connect_any(s, &e);
     if (ld == NULL) {
         if (!interrupted(s))
             fail(s, SOURCE_WAITING, &e);
         return true;
     }
-    log_info(s->settings->subject, "connected to %s", uri_of(s));
-    step = listen_on(s, ld, &e);
+    if (lists_no_sync(s, ld)) {
+        conn_close(&ld);
+        return true;
+    }
+    log_connected(s);
+    step = source_mode(s) == SOURCE_SEARCH ? search_on(s, ld, &e) : listen_on(s, ld, &e);
     close_when_allowed(s, &ld);
+    note_mode(s, modes_lost(&s->modes, step == SESSION_GONE, first_trial_ms(s), clock_mono_ms()));
     if (worker_stopping(&s->worker) || step == SESSION_READER_GONE)
         return false;
-    if (step == SESSION_GONE)
+    if (step == SESSION_GONE && !interrupted(s))
         fail(s, SOURCE_WAITING, &e);
     else if (step == SESSION_RESTART)
         err_set(&e, ERR_TEMP, "begun anew: %s", s->session.failure.text);
@@ -290,6 +393,35 @@ static bool run_session(struct source *s)
     return session_end(&s->session, e.text);
 }
 
+/* ---- Between two polls ---- */
+
+static void wait_until_drained(struct source *s)
+{
+    while (!interrupted(s) && atomic_load(&s->drained) != s->session.number)
+        worker_wait(&s->worker, -1, -1);
+}
+
+/* As Axigen's own connector does: the interval is counted from when the last change was drained. The settings are read at each
+ * turn, since they may change. */
+static void pause_between_polls(struct source *s)
+{
+    int64_t since_ms;
+
+    wait_until_drained(s);
+    if (interrupted(s))
+        return;
+    enter(s, SOURCE_WAITING, NULL);
+    since_ms = clock_mono_ms();
+    while (!interrupted(s) && clock_mono_ms() < since_ms + (int64_t)s->settings->polling_s * 1000)
+        worker_wait(&s->worker, -1, since_ms + (int64_t)s->settings->polling_s * 1000);
+}
+
+/* It ended as it should, in a mode in which it should end. */
+static bool is_polled(struct source *s)
+{
+    return source_mode(s) != SOURCE_PERSIST && s->session.failure.class == ERR_NONE && s->retry_ms == 0 && session_over(&s->session);
+}
+
 static void *source_thread(void *arg)
 {
     struct source *s = arg;
@@ -298,8 +430,8 @@ static void *source_thread(void *arg)
         atomic_store(&s->restart, false);
         if (!run_session(s))
             break;
-        if (s->session.failure.class == ERR_NONE && s->retry_ms == 0 && !s->settings->persist && session_over(&s->session))
-            idle(s);
+        if (is_polled(s))
+            pause_between_polls(s);
         wait_for_retry(s);
     }
     return NULL;
@@ -317,6 +449,9 @@ struct source *source_start(const struct source_settings *settings, const struct
     pthread_mutex_init(&s->why_lock, NULL);
     s->behind = mem_alloc(settings->conn.n_uris * sizeof(*s->behind));
     session_init(&s->session, settings, hooks, &s->worker);
+    modes_init(&s->modes, settings->mode, settings->conn.n_uris);
+    atomic_init(&s->mode, s->modes.now);
+    s->searcher = searcher_new(settings, hooks, &s->worker, &s->restart);
     worker_start(&s->worker, source_thread, s);
     return s;
 }
@@ -329,6 +464,22 @@ void source_restart(struct source *s, const char *why)
     pthread_mutex_unlock(&s->why_lock);
     atomic_store_explicit(&s->restart, true, memory_order_release);
     worker_wake(&s->worker);
+}
+
+void source_drained(struct source *s, uint32_t session)
+{
+    atomic_store(&s->drained, session);
+    worker_wake(&s->worker);
+}
+
+void source_reload(struct source *s)
+{
+    worker_wake(&s->worker);
+}
+
+enum source_mode source_mode(struct source *s)
+{
+    return atomic_load(&s->mode);
 }
 
 size_t source_uri_index(struct source *s)
@@ -345,6 +496,7 @@ bool source_stop(struct source **s, int wait_ms)
         return false;
     session_free(&gone->session);
     free(gone->behind);
+    searcher_free(&gone->searcher);
     pthread_mutex_destroy(&gone->why_lock);
     free(gone);
     return true;

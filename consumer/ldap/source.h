@@ -20,15 +20,25 @@ struct search_spec {
 enum source_phase { SOURCE_CONNECTING, SOURCE_REFRESHING, SOURCE_INSYNC, SOURCE_WAITING, SOURCE_ERROR };
 const char *source_phase_name(enum source_phase p);   /* the words of `status --json` */
 
+/* How changes are found (SPEC.md 2.1). */
+enum source_mode { SOURCE_PERSIST, SOURCE_REFRESH, SOURCE_SEARCH, SOURCE_AUTO };
+const char *source_mode_name(enum source_mode mode);   /* the words of the configuration and of `status --json` */
+
 struct source_settings {
     struct conn_settings conn;
     struct search_spec *specs;
     size_t n_specs;
-    bool persist;              /* refreshAndPersist; else refreshOnly: once, and again at each source_restart() */
-    _Atomic int retry_min_s, retry_max_s;   /* may change while it runs */
+    enum source_mode mode;     /* SOURCE_PERSIST: refreshAndPersist. SOURCE_REFRESH: refreshOnly, again and again.
+                                  SOURCE_SEARCH: source_search.h. SOURCE_AUTO: modes.h */
+    /* These may change while it runs. */
+    _Atomic int polling_s;     /* from when a poll was drained, see source_drained(), to the next */
+    _Atomic int retry_min_s, retry_max_s;
     const char *subject;       /* for the log */
     bool reads_schema;         /* says in the log, once, which attributes of the specs the server's schema has not */
 };
+
+/* What a reader stores in the place of a cookie when all was read without a sync search; never sent. */
+#define SEARCHED_COOKIE "searched"
 
 /* Called from the source's thread. */
 struct source_hooks {
@@ -47,6 +57,13 @@ struct source;
 struct source *source_start(const struct source_settings *settings, const struct source_hooks *hooks);
 /* Drops the session and begins again at once from the stored cookies (any thread). why is logged. */
 void source_restart(struct source *s, const char *why);
+/* Everything that a session of a polling mode brought is committed: the pause until the next poll begins now (any thread). A sink
+ * need not have it: one that is dead must not keep a directory from being read. */
+void source_drained(struct source *s, uint32_t session);
+/* A number of the settings was changed: a pause that is under way goes by the new one (any thread). */
+void source_reload(struct source *s);
+/* The mode in effect, never SOURCE_AUTO. */
+enum source_mode source_mode(struct source *s);
 /* Index of the uri in use, for the second connection. */
 size_t source_uri_index(struct source *s);
 /* Asks the thread to end and waits at most wait_ms for it. True: it ended and *s is freed and NULL; false: it is

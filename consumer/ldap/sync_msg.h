@@ -50,7 +50,8 @@ enum sync_effect {
     EFFECT_ABSENT = 1 << 5,      /* with EFFECT_COMPLETE: what was not seen in this refresh is a candidate for absence,
                                     since there was a present phase; without a cookie axsync sweeps anyway */
     EFFECT_RESTART = 1 << 6,     /* start over with an empty cookie (e-syncRefreshRequired) */
-    EFFECT_END = 1 << 7          /* the search is over */
+    EFFECT_END = 1 << 7,         /* the search is over */
+    EFFECT_ROW = 1 << 8          /* the entry has its uuid, DN and stamp only: what differs from the state must be read */
 };
 
 enum lookup_outcome {
@@ -73,6 +74,8 @@ struct sync_msg {
     bool had_cookie;
     bool refused;              /* SYNC_BEGIN without a cookie: this server refused ours because it is behind it (53) */
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
+    bool poll;                 /* SYNC_BEGIN: the search ends with its refresh, and another session will follow */
+    bool searched;             /* SYNC_BEGIN, SYNC_DONE: no sync search but plain ones (source_search.h) */
     bool done;                 /* refreshDone; of SYNC_DONE: the Sync Done control was there */
     bool deletes;              /* refreshDeletes */
     int rc;

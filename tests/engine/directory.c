@@ -820,3 +820,131 @@ void answer_without_context(const char *uri)
 {
     answer_all(-1, 0, uri);
 }
+
+/* ---- polling ------------------------------------------------------------------------------------------------- */
+
+static void begin_poll(bool cookie, bool plain, unsigned csn, const char *uri)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
+
+    phases[spoken_of] = (struct phase_state){ .had_cookie = cookie };
+    m->search = spoken_of;
+    m->session = session_number;
+    m->had_cookie = cookie;
+    m->poll = true;
+    m->searched = plain;
+    m->uri = slice_of(uri);
+    give_standing(b, m, csn);
+    scene_round(b);
+}
+
+void poll_begins(bool cookie)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_poll(cookie, false, csn_of_provider(), "ldap://one");
+}
+
+void polled(bool present)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = add_done(b, SYNC_DONE);
+
+    m->deletes = !present;
+    give_cookie(b, m, csn_count);
+    say(b);
+}
+
+void search_poll(bool cookie)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_poll(cookie, true, 0, "ldap://one");
+}
+
+void search_poll_of(const char *uri)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_poll(true, true, 0, uri);
+}
+
+void search_poll_at(unsigned csn)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_poll(true, true, csn, "ldap://one");
+}
+
+void search_poll_too(bool cookie)
+{
+    begin_poll(cookie, true, 0, "ldap://one");
+}
+
+static void say_row(const struct person *p, const struct content *c, unsigned effect)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_ENTRY);
+
+    m->search = spoken_of;
+    m->session = session_number;
+    m->searched = true;
+    m->effect = effect;
+    m->entry = make_entry(&b->arena, p, c);
+    scene_round(b);
+}
+
+static void say_rows(unsigned effect)
+{
+    for (size_t i = 0; i < n_people; i++)
+        if (people[i].there && people[i].matches && people[i].search == spoken_of)
+            say_row(&people[i], &people[i].now, effect);
+}
+
+void found(const char *name)
+{
+    say_row(person(name), &person(name)->now, EFFECT_CONTENT);
+}
+
+void found_all(void)
+{
+    say_rows(EFFECT_CONTENT | EFFECT_PRESENT);
+}
+
+void listed(const char *name)
+{
+    say_row(person(name), &person(name)->now, EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void listed_older(const char *name)
+{
+    say_row(person(name), &person(name)->before, EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void listed_all(void)
+{
+    say_rows(EFFECT_PRESENT | EFFECT_ROW);
+}
+
+void searched(int rc, bool listed_too)
+{
+    struct sync_batch *b = sync_batch_new();
+    struct sync_msg *m = sync_batch_add(b, SYNC_DONE);
+
+    m->search = spoken_of;
+    m->session = session_number;
+    m->searched = true;
+    m->rc = rc;
+    m->effect = EFFECT_END | (rc == 0 ? EFFECT_COMPLETE | (listed_too ? EFFECT_ABSENT : 0) : 0);
+    m->text = slice_of(rc ? "the search failed" : "");
+    scene_round(b);
+}
+
+void silence(void)
+{
+    struct sync_batch *b = sync_batch_new();
+
+    sync_batch_add(b, SYNC_SILENT)->text = slice_of("no answer");
+    scene_round(b);
+}

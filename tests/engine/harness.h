@@ -86,6 +86,23 @@ void done_with(const char *cookie);
 void end_of_search(int rc);       /* a result */
 void lost(void);                  /* the connection broke */
 
+/* ---- polling: the same calls say what is in it ---- */
+
+void poll_begins(bool cookie);    /* of sync searches begins */
+void polled(bool present);        /* it is through, after a present phase or a delete phase; and the cookie of now */
+void search_poll(bool cookie);    /* of plain searches begins; the server has no contextCSN */
+void search_poll_at(unsigned csn);      /* … or that of this change */
+void search_poll_of(const char *uri);   /* … of this server, without one */
+void search_poll_too(bool cookie);      /* … and in the same poll the search that is spoken of */
+void found(const char *name);     /* the entry with its content */
+void found_all(void);             /* … of all: a first reading */
+void listed(const char *name);    /* its uuid, DN and stamp */
+void listed_older(const char *name);    /* … as it was before its last change */
+void listed_all(void);
+void searched(int rc, bool listed_too); /* it ended so; with a list or without */
+
+void silence(void);               /* the watchdog got no answer */
+
 /* session(false), all entries, done_present() */
 void refresh_in_full(void);
 /* dir_put() and tell(); dir_remove() and tell_gone() */

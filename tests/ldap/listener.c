@@ -89,7 +89,7 @@ void listener_init_uri(struct listener *l, const char *uri)
     listener_set_uri(l, 0, uri);
     l->specs[0] = (struct search_spec){ .base = (char *)"dc=example,dc=com", .scope = LDAP_SCOPE_SUBTREE,
                                         .filter = (char *)"(objectClass=inetOrgPerson)", .attrs = people_attrs };
-    l->settings = (struct source_settings){ .specs = l->specs, .n_specs = 1, .persist = true, .retry_min_s = 1, .retry_max_s = 2,
+    l->settings = (struct source_settings){ .specs = l->specs, .n_specs = 1, .mode = SOURCE_PERSIST, .polling_s = 3600, .retry_min_s = 1, .retry_max_s = 2,
                                             .subject = "test" };
     l->settings.conn = (struct conn_settings){ .uris = l->uris, .n_uris = 1, .require_cert = LDAP_OPT_X_TLS_DEMAND, .timeout_s = 10 };
     l->probe_settings = (struct probe_settings){ .source = &l->settings };

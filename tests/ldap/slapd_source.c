@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "listener.h"
 
 #define SUFFIX "dc=example,dc=com"
@@ -268,7 +269,7 @@ Test(source, poll_once_and_again_on_request)
     struct sync_msg *m;
 
     begin(NULL, 3);
-    l.settings.persist = false;
+    l.settings.mode = SOURCE_REFRESH;
     listener_start(&l);
     listener_expect(&l, SYNC_BEGIN);
     m = await_refresh(3);
@@ -278,12 +279,36 @@ Test(source, poll_once_and_again_on_request)
     listener_await_phase(&l, SOURCE_INSYNC);
     cr_assert(listener_is_quiet(&l, 300));
     ok(slapdtest_delete(server, "uid=user000002," PEOPLE));
-    source_restart(l.source, "time to poll");
+    source_restart(l.source, "do not wait");
     cr_assert(listener_expect(&l, SYNC_BEGIN)->had_cookie);
     m = listener_expect(&l, SYNC_IDSET);
     cr_assert_eq(m->n_uuids, 2);
     m = listener_expect(&l, SYNC_DONE);
     cr_assert_eq(m->effect, EFFECT_COMPLETE | EFFECT_ABSENT | EFFECT_COOKIE | EFFECT_END);
+    end();
+}
+
+/* The pause is counted from when what a poll brought is committed, however long that takes. */
+Test(source, polls_an_interval_after_it_was_drained)
+{
+    struct sync_msg *m;
+    int64_t drained_ms;
+
+    begin(NULL, 1);
+    l.settings.mode = SOURCE_REFRESH;
+    l.settings.polling_s = 1;
+    listener_start(&l);
+    cr_assert(listener_expect(&l, SYNC_BEGIN)->poll);
+    m = await_refresh(1);
+    cr_assert(listener_is_quiet(&l, 1500), "it waits until the writer has stored it");
+    source_drained(l.source, m->session - 1);
+    cr_assert(listener_is_quiet(&l, 1200), "not this one");
+    drained_ms = clock_mono_ms();
+    source_drained(l.source, m->session);
+    listener_await_phase(&l, SOURCE_WAITING);
+    m = listener_expect(&l, SYNC_BEGIN);
+    cr_assert_geq(clock_mono_ms() - drained_ms, 1000);
+    cr_assert(m->had_cookie);
     end();
 }
 

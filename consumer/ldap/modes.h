@@ -1,0 +1,58 @@
+/* Which mode is in effect, where the configuration says `auto` (SPEC.md 2.1). Pure.
+ *
+ *      persist ──refused, or cut again and again──▶ refresh
+ *         ▲ └──────────── no sync control, or 12 ──▶ search ◀── 12 ── refresh
+ *         └── tried again later, at doubling distances, from both
+ *
+ * Only what waiting won't cure changes it. Functions that may give a line for the log give it once for each change: a trial of the
+ * better mode that fails is not told. The text is valid until the next call. first_distance_ms: to the first trial. */
+#ifndef LDAP_MODES_H
+#define LDAP_MODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "source.h"
+
+/* So many sessions in a row that were lost so soon after they were in sync: something in between cuts them. A session that lives longer
+ * is worth having. */
+#define MODES_CUTS 5
+#define MODES_SHORT_MS ((int64_t)60 * 1000)
+#define MODES_DISTANCE_MAX_MS ((int64_t)86400 * 1000)
+
+struct modes {
+    enum source_mode configured;
+    enum source_mode now;         /* of the next session, or the one under way */
+    enum source_mode told;        /* in the log */
+    bool any_told;
+    bool trial;                   /* persist, to see whether it works again */
+    bool by_cuts;                 /* why it is not persist */
+    size_t servers;
+    size_t refusals;              /* in a row */
+    unsigned cuts;                /* in a row */
+    int64_t insync_ms;            /* since when the session under way is; -1: it is not */
+    int64_t distance_ms, better_ms;   /* from one trial to the next; when that is */
+    char text[512];
+};
+
+/* servers: how many there are to be asked before nobody can. */
+void modes_init(struct modes *m, enum source_mode configured, size_t servers);
+
+/* A session begins: in which mode? */
+enum source_mode modes_choose(struct modes *m, int64_t now_ms);
+
+/* Whether a result of a sync search is one that waiting won't cure. complete: its refresh was. */
+bool modes_is_refusal(const struct modes *m, int rc, bool complete);
+/* The server can't do what the mode needs: no control in its root DSE (rc 0), or that result. */
+const char *modes_refused(struct modes *m, int rc, const char *uri, const char *why, int64_t first_distance_ms, int64_t now_ms);
+/* The refresh of the session is complete, or the poll is through. */
+const char *modes_complete(struct modes *m, int64_t now_ms);
+/* Nothing happened. A trial after cuts has worked when it has lived long enough. */
+const char *modes_tick(struct modes *m, int64_t now_ms);
+/* When modes_tick() will say something; -1: never. */
+int64_t modes_next(const struct modes *m);
+/* The session's connection is lost; cut: not by us. */
+const char *modes_lost(struct modes *m, bool cut, int64_t first_distance_ms, int64_t now_ms);
+
+#endif
