@@ -114,10 +114,11 @@ bool same_object(const struct object *x, const struct object *y)
 
 static unsigned long long random_state;
 
+/* One seed in every ordinary run, so that a run says something of the change and not of its luck; others by AXSYNC_TEST_SEED. */
 void seed_random(void)
 {
     const char *given = getenv("AXSYNC_TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 1;
 
     fprintf(stderr, "AXSYNC_TEST_SEED=%u\n", seed);
     random_state = seed;

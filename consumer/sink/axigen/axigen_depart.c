@@ -124,25 +124,6 @@ static int take_services(struct axigen *ax, struct axigen_work *w, bool lock, st
     return then(ax, w, "DONE", WIRE_ACCOUNT, ok);
 }
 
-static int silence(struct axigen *ax, struct axigen_work *w, bool lock)
-{
-    bool ok;
-
-    if (take_services(ax, w, lock, slice_of(""), &ok))
-        return -1;
-    if (!ok)
-        return axigen_undo(ax, w);
-    if (axigen_save(ax, w))
-        return -1;
-    if (!w->saved)
-        return axigen_undo(ax, w);
-    w->rec.state = lock ? RECORD_LOCKED : RECORD_DISABLED;
-    settled(ax, w);
-    return 0;
-}
-
-/* ---- retirement and removal -------------------------------------------------------------------------------------- */
-
 static int drop_aliases(struct axigen *ax, struct axigen_work *w, bool *ok)
 {
     struct axigen_answer a;
@@ -172,6 +153,27 @@ static int drop_aliases(struct axigen *ax, struct axigen_work *w, bool *ok)
         }
     return 0;
 }
+
+/* Its aliases go as well: in the state nobody has them any more, so that somebody else may be given them. A return tells them anew. */
+static int silence(struct axigen *ax, struct axigen_work *w, bool lock)
+{
+    bool ok;
+
+    if (take_services(ax, w, lock, slice_of(""), &ok) || drop_aliases(ax, w, &ok))
+        return -1;
+    if (!ok)
+        return axigen_undo(ax, w);
+    if (axigen_save(ax, w))
+        return -1;
+    if (!w->saved)
+        return axigen_undo(ax, w);
+    w->rec.state = lock ? RECORD_LOCKED : RECORD_DISABLED;
+    w->rec.n_aliases = 0;
+    settled(ax, w);
+    return 0;
+}
+
+/* ---- retirement and removal -------------------------------------------------------------------------------------- */
 
 /* Services, aliases and name in one COMMIT: all of it, or nothing. */
 static int retire(struct axigen *ax, struct axigen_work *w)
