@@ -200,7 +200,7 @@ Test(badinput, no_right_to_read, .timeout = 120)
 Test(badinput, no_syncprov, .timeout = 120)
 {
     struct slapdtest_options options = {.dbnosync = true, .no_syncprov = true};
-    struct axsync *a = company(&options, "");
+    struct axsync *a = company(&options, "mode = \"persist\"\n");   /* auto polls it, and nothing is wrong */
 
     says(a, "load the syncprov overlay");
     DO(a, slapdtest_config(a->server, "dn: cn=module{0},cn=config\nchangetype: modify\nadd: olcModuleLoad\n"
