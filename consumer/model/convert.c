@@ -5,9 +5,9 @@
 
 #define EXCERPT 80
 
-/* White space (Unicode property White_Space) beyond ASCII and the C1 controls, as UTF-8. U+2000 to U+200A apart. */
+/* White space (Unicode property White_Space) beyond ASCII and what counts as a control, as UTF-8. U+2000 to U+200A apart. */
 static const char *const blanks[] = {
-    "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80",
+    "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80",
 };
 
 static bool is_wide_blank(const char *p, size_t n)
@@ -33,6 +33,9 @@ enum convert_char convert_char_at(const char *p, size_t left, size_t *length)
         return CHAR_NOT_UTF8;
     *length = n;
     if (c == 0xC2 && (unsigned char)p[1] < 0xA0)
+        return CHAR_CONTROL;
+    /* U+2028 and U+2029 end a line, though Unicode does not call them controls: no sink can take a line end in a value. */
+    if (n == 3 && memcmp(p, "\xE2\x80", 2) == 0 && ((unsigned char)p[2] | 1) == 0xA9)
         return CHAR_CONTROL;
     return c <= 0xE3 && is_wide_blank(p, n) ? CHAR_BLANK : CHAR_PLAIN;
 }

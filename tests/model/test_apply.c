@@ -146,6 +146,7 @@ static const struct {
     { "givenName", "\xC2\xA0", FIELD_CONTACT_FIRST_NAME, NULL },
     { "givenName", "A\r\n\tB", FIELD_CONTACT_FIRST_NAME, "A B" },
     { "givenName", "\x1B" "A\x7F\xC2\x85" "B\x01", FIELD_CONTACT_FIRST_NAME, "A B" },
+    { "givenName", "A\xE2\x80\xA8\xE2\x80\xA9\n" "B\xE2\x80\xA7" "C\xE2\x80\xAA", FIELD_CONTACT_FIRST_NAME, "A B\xE2\x80\xA7" "C\xE2\x80\xAA" },
     { "givenName", "J\xC3\xB6rg", FIELD_CONTACT_FIRST_NAME, "J\xC3\xB6rg" },
     { "givenName;lang-de", "Ann", FIELD_CONTACT_FIRST_NAME, NULL },
     { "title", "$5 \\24", FIELD_CONTACT_POSITION, "$5 \\24" },
