@@ -246,7 +246,6 @@ static bool came_to_it(struct axsync *a, void *ctx)
 static void revive(struct axsync *a)
 {
     axsync_setenv(a, "AXSYNC_STEP_KILL", NULL);
-    axsync_setenv(a, "AXSYNC_STEP_LOG", NULL);
     axsync_start(a);
 }
 
@@ -298,36 +297,37 @@ static void check_end(struct axsync *a, struct end *should)
     free_end(&is);
 }
 
-/* One run with a kill at step number `step`; the name of the step where it came is added to the file `hit`. */
-static void run_killed(struct slapdtest *s, int number, size_t step, struct end *should, FILE *hit)
+/* Where to kill: the N-th time that a step is reached. Timing decides how the steps interleave, so that a number among
+ * all of them would mean another one in the next run. */
+struct point {
+    const char *name;
+    size_t nth;
+};
+
+/* One run with a kill at that point; whether it came is added to the file `hit`. */
+static void run_killed(struct slapdtest *s, int number, const struct point *point, struct end *should, FILE *hit)
 {
     struct axsync *a = prepare(s, number, true);
-    char text[16], steps[300], *log, *last;
+    char text[80];
     bool killed = false;
 
-    snprintf(text, sizeof(text), "%zu", step);
-    snprintf(steps, sizeof(steps), "%s/steps", a->folder);
+    snprintf(text, sizeof(text), "%s:%zu", point->name, point->nth);
     axsync_setenv(a, "AXSYNC_STEP_KILL", text);
-    axsync_setenv(a, "AXSYNC_STEP_LOG", steps);
     axsync_start(a);
     reach(a, should->part[0], &killed);
     apply(s, number, put_changes);
     reach(a, should->part[1], &killed);
     stop(a, should, &killed);
     check_end(a, should);
-    log = axsync_file(steps);
-    *strrchr(log, '\n') = '\0';
-    last = strrchr(log, '\n');
-    fprintf(hit, "%s %zu %s\n", killed ? "killed" : "missed", step, last ? last + 1 : log);
+    fprintf(hit, "%s %s %zu\n", killed ? "killed" : "missed", point->name, point->nth);
     fflush(hit);
-    free(log);
     axsync_free(&a);
 }
 
 /* ---- workers ------------------------------------------------------------------------------------------------ */
 
 struct plan {
-    size_t steps[MAX_STEPS];   /* at which to kill */
+    struct point points[MAX_STEPS];
     size_t n;
 };
 
@@ -338,7 +338,7 @@ static void work(int worker, const struct plan *plan, struct end *should, const 
     FILE *hit = fopen(hit_path, "ae");
 
     for (size_t i = (size_t)worker; i < plan->n; i += WORKERS)
-        run_killed(s, (int)i + 1, plan->steps[i], should, hit);
+        run_killed(s, (int)i + 1, &plan->points[i], should, hit);
     fclose(hit);
     slapdtest_free(&s);
 }
@@ -385,24 +385,25 @@ static size_t index_of(const char *name)
 /* From the steps of the undisturbed run. The first part's and the second's are counted apart. */
 static void make_plan(struct plan *plan, const char *steps, size_t first_part)
 {
-    size_t seen[2][NAMES] = {{0}}, number = 0;
+    size_t seen[2][NAMES] = {{0}}, number = 0, i;
     char *text = axsync_file(steps), *rest = NULL;
     bool all = getenv("AXSYNC_TEST_ALL_STEPS") != NULL || count_lines(steps) <= MANY;
 
     for (char *name = strtok_r(text, "\n", &rest); name != NULL; name = strtok_r(NULL, "\n", &rest)) {
         bool second = ++number > first_part;
 
-        if ((++seen[second][index_of(name)] <= OFTEN || all) && plan->n < MAX_STEPS)
-            plan->steps[plan->n++] = number;
+        i = index_of(name);
+        if ((++seen[second][i] <= OFTEN || all) && plan->n < MAX_STEPS)
+            plan->points[plan->n++] = (struct point){names[i], seen[0][i] + seen[1][i]};
     }
-    for (size_t i = 0; i < NAMES; i++)
+    for (i = 0; i < NAMES; i++)
         cr_assert(seen[0][i] + seen[1][i] > 0, "the step %s was never reached", names[i]);
     fprintf(stderr, "%zu steps, %zu of them in the refresh; %zu kills\n", number, first_part, plan->n);
     free(text);
 }
 
-/* Timing decides which step is the N-th, so what was hit counts, not what was meant. Returns how many names were hit.
- */
+/* The last times of a step do not come in each run: what was hit counts, not what was meant. Returns how many names
+ * were hit. */
 static size_t read_hits(const char *hit_path, bool hit[NAMES])
 {
     char *text = axsync_file(hit_path), *rest = NULL, name[80];
@@ -410,7 +411,7 @@ static size_t read_hits(const char *hit_path, bool hit[NAMES])
 
     memset(hit, 0, NAMES * sizeof(*hit));
     for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-        if (sscanf(line, "killed %*u %79s", name) == 1)
+        if (sscanf(line, "killed %79s", name) == 1)
             hit[index_of(name)] = true;
     free(text);
     for (size_t i = 0; i < NAMES; i++)
@@ -418,22 +419,16 @@ static size_t read_hits(const char *hit_path, bool hit[NAMES])
     return n;
 }
 
-/* Around the places where the undisturbed run had those that no kill has hit yet. */
-static void plan_missed(struct plan *plan, const char *steps, const bool hit[NAMES])
+/* Once more, those that no kill has hit yet. */
+static void plan_missed(struct plan *plan, const bool hit[NAMES])
 {
-    char *text = axsync_file(steps), *rest = NULL;
-    size_t number = 0;
-
     plan->n = 0;
-    for (char *name = strtok_r(text, "\n", &rest); name != NULL; name = strtok_r(NULL, "\n", &rest)) {
-        number++;
-        for (size_t i = 0; i < 4 && !hit[index_of(name)] && plan->n < MANY; i++)
-            plan->steps[plan->n++] = number > 1 ? number + i - 1 : 1 + i;
-    }
-    free(text);
+    for (size_t i = 0; i < NAMES; i++)
+        if (!hit[i])
+            plan->points[plan->n++] = (struct point){names[i], 1};
 }
 
-static void hit_all(struct plan *plan, struct end *should, const char *steps, const char *hits)
+static void hit_all(struct plan *plan, struct end *should, const char *hits)
 {
     bool hit[NAMES];
 
@@ -441,7 +436,7 @@ static void hit_all(struct plan *plan, struct end *should, const char *steps, co
         cr_assert(run_workers(plan, should, hits), "a worker failed");
         if (read_hits(hits, hit) == NAMES)
             return;
-        plan_missed(plan, steps, hit);
+        plan_missed(plan, hit);
     }
     for (size_t i = 0; i < NAMES; i++)
         cr_expect(hit[i], "nothing was killed at %s", names[i]);
@@ -459,7 +454,7 @@ Test(restart, killed_at_each_step, .timeout = 780)
     snprintf(hits, sizeof(hits), "%s/hits", slapdtest_folder(s));
     run_undisturbed(s, &should, steps, &first_part);
     make_plan(plan, steps, first_part);
-    hit_all(plan, &should, steps, hits);
+    hit_all(plan, &should, hits);
     free_end(&should);
     free(plan);
     slapdtest_free(&s);
