@@ -114,6 +114,11 @@ static bool check_escape(struct tokens *t)
     return true;
 }
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F;
+}
+
 static bool read_string(struct tokens *t, char quote)
 {
     for (t->pos++; t->pos < t->len && t->text[t->pos] != '\n'; t->pos++) {
@@ -128,12 +133,16 @@ static bool read_string(struct tokens *t, char quote)
             if (quote == '"' && !check_escape(t))
                 return false;
             t->pos++;
-            t->line += t->pos < t->len && t->text[t->pos] == '\n';
+            if (t->pos == t->len)
+                break;
+            if (t->text[t->pos] != '\n' && is_control(t->text[t->pos]))
+                return token_error(t, "a control character in a string");
+            t->line += t->text[t->pos] == '\n';
         } else if (quote == '"' && at(t, t->pos, "${")) {
             if (!skip_expansion(t))
                 return false;
             t->pos--;
-        } else if (((unsigned char)c < 0x20 && c != '\t') || c == 0x7F) {
+        } else if (is_control(c)) {
             return token_error(t, "a control character in a string");
         }
     }

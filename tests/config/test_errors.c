@@ -117,6 +117,7 @@ static const struct {
     { "logLevel = x\nstateDir = \"\\1234\"\n",
       "2: syntax error: a backslash and a number: three octal digits up to 377, or \\x and two hexadecimal ones" },
     { "logLevel = x\nstateDir = \"a\001\"\n", "2: syntax error: a control character in a string" },
+    { "logLevel = x\nstateDir = \"a\\\001\"\n", "2: syntax error: a control character in a string" },
 };
 
 Test(errors, syntax)
