@@ -24,7 +24,7 @@ void life_init(struct life *l, struct slapdtest *server, int people, unsigned se
 void life_free(struct life *l);
 /* One change, of somebody who may be in the base or away. False: the server can't be reached now. */
 bool life_change(struct life *l);
-/* AXSYNC_TEST_SEED or that of today; printed, so that it can be repeated. */
+/* AXSYNC_TEST_SEED, else 1; printed, so that it can be repeated. */
 unsigned life_seed(void);
 
 #endif

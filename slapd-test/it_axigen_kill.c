@@ -150,7 +150,7 @@ static void kill_one(struct stage *s, unsigned *seed)
 static unsigned seed_of_today(void)
 {
     const char *given = getenv("AXSYNC_TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 1;
 
     fprintf(stderr, "AXSYNC_TEST_SEED=%u\n", seed);
     return seed;

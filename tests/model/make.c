@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define MANY 64
 
@@ -71,7 +70,7 @@ static unsigned long long state;
 unsigned make_seed(void)
 {
     const char *given = getenv("AXSYNC_TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 1;
 
     state = seed;
     return seed;

@@ -13,7 +13,7 @@ struct object *make_object(struct arena *a, const char *address, ...);
 /* A random object from a small world, so that two of them have much in common. */
 struct object *make_random_object(struct arena *a);
 
-/* Pseudo-random numbers. make_seed() takes AXSYNC_TEST_SEED from the environment, or the clock; it returns the seed,
+/* Pseudo-random numbers. make_seed() takes AXSYNC_TEST_SEED from the environment, else 1; it returns the seed,
  * which a test prints when it fails. */
 unsigned make_seed(void);
 unsigned make_random(unsigned below);
