@@ -238,7 +238,7 @@ static void hold(struct mirror *m, struct sibling *s, const struct object *told)
 {
     char why[GUARD_WHY];
 
-    snprintf(why, sizeof(why), "another entry lost it too: %.*s", (int)(told->address.len < 100 ? told->address.len : 100),
+    snprintf(why, sizeof(why), "another entry lost it too, without a change of its own: %.*s", (int)(told->address.len < 100 ? told->address.len : 100),
              told->address.p);
     pend_hold_all(m, &(struct guarded){ .kind = GUARD_CLEAR, .field = s->field }, why);
     s->state = NOTHING_KNOWN;
@@ -264,6 +264,15 @@ static bool shows_field(struct mirror *m, const struct entry *e, const struct ob
     return list.n > 0;
 }
 
+/* The entry lacks the field. A lost right shows in what nobody touched; one that was changed since it was told (another change that
+ * is on its way, such as a second one made while we were away) says nothing of a right, and is counted by the guard as
+ * soon as its content is taken in. */
+static void take_lack(struct mirror *m, struct sibling *s, const struct object *told, const struct entry *e)
+{
+    if (!stamp_older(told->stamp, entry_stamp(e)))
+        hold(m, s, told);
+}
+
 static void take_content(struct mirror *m, struct sibling *s, const struct entry *e)
 {
     struct mapping_note *notes = NULL;
@@ -278,7 +287,7 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
         if (shows_field(m, e, &wanted, s->field) || is_kept(notes, s->field))
             set_fine(s);
         else
-            hold(m, s, &told);
+            take_lack(m, s, &told, e);
         break;
     case MAPPED_INVALID:
         if (++s->mute >= TRIES)

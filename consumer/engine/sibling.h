@@ -1,5 +1,6 @@
 /* Before a clear goes out, another entry that has the field is read: slapd shows a lost right only entry by entry, and what
- * one more lacks without having said so is no change but an accident (SPEC.md 2.7, 3.).
+ * one more lacks that nobody changed is no change but an accident (SPEC.md 2.7, 3.). One that was changed since it was told may
+ * lack it by that change: then another one is read.
  *
  * What is known is kept by field and in memory only, for as long as `settle`: one read serves all clears of a field that are
  * due together. The entry to read is found by walking the state from where the last walk ended, a bounded piece in a round. */

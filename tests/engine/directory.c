@@ -240,6 +240,24 @@ void dir_put(const char *name, ...)
     va_end(ap);
 }
 
+void dir_hide(const char *name, const char *attr)
+{
+    struct content *c = &person(name)->now;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
+        if (strcmp(c->names[i], attr) == 0) {
+            free(c->names[i]);
+            free(c->values[i]);
+            continue;
+        }
+        c->names[kept] = c->names[i];
+        c->values[kept++] = c->values[i];
+    }
+    cr_assert_lt(kept, c->n, "%s has no %s", name, attr);
+    c->n = kept;
+}
+
 void dir_remove(const char *name)
 {
     person(name)->there = false;

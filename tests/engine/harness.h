@@ -41,6 +41,8 @@ void scene_fail_commit(bool on);
 
 /* Makes or replaces an entry: attribute, value, attribute, value …, NULL. */
 void dir_put(const char *name, ...) __attribute__((sentinel));
+/* The right to read an attribute is lost: it goes without a change of the entry. */
+void dir_hide(const char *name, const char *attr);
 void dir_remove(const char *name);
 /* It is still there, but does not match the filter any more. */
 void dir_leaves(const char *name);

@@ -38,7 +38,7 @@ Test(sibling, is_read_before_a_clear_goes)
 Test(sibling, that_lost_it_too_makes_a_hold)
 {
     ann_and(bob_and_cat);
-    dir_put("bob", NULL);
+    dir_hide("bob", "givenName");
     answer();
     expect_nothing();
     expect_hold(1, 2, false);
@@ -50,6 +50,35 @@ Test(sibling, that_lost_it_too_makes_a_hold)
     approve(1, 0);   /* that needs no sibling */
     expect_many(2, "update ");
     cr_assert_eq(asked(), 0u);
+}
+
+/* Two people lost it while we were away, and only one of them was told so far. */
+Test(sibling, that_was_changed_since_says_nothing)
+{
+    ann_and(bob_and_cat);
+    dir_put("bob", NULL);
+    answer();
+    expect_nothing();
+    expect_holds(0);
+    expect_pending("bob", PENDING_CLEAR, PENDING_WAITING);
+    cr_assert(was_asked("cat"), "another one");
+    answer();
+    expect(FIRST_NAME_GOES, NULL);
+    pass_s(1);
+    answer();
+    expect("update bob@example.com -contactInfo.firstName (modify, local)", NULL);
+}
+
+/* The right was lost, and the first one that is read was touched as well. */
+Test(sibling, that_was_changed_is_not_the_last_that_is_read)
+{
+    ann_and(bob_and_cat);
+    dir_put("bob", NULL);
+    dir_hide("cat", "givenName");
+    answer();
+    answer();
+    expect_nothing();
+    expect_hold(1, 3, false);
 }
 
 Test(sibling, that_is_not_in_the_state_is_not_needed)
@@ -218,8 +247,8 @@ Test(sibling, of_an_alias_is_whoever_has_aliases)
     changes("ann", NULL);
     pass_s(1);
     cr_assert_eq(asked(), 1u);
-    dir_put("bob", NULL);
-    dir_put("cat", NULL);
+    dir_hide("bob", "axsyncAlias");
+    dir_hide("cat", "axsyncAlias");
     answer();
     expect_nothing();
     expect_pending("ann", PENDING_CLEAR, PENDING_HELD);
@@ -242,7 +271,7 @@ Test(sibling, read_when_the_value_is_back_already)
 {
     ann_and(bob);
     changes("ann", "givenName", "Ann", NULL);
-    dir_put("bob", NULL);
+    dir_hide("bob", "givenName");
     answer();
     expect_holds(0);
     expect_none("ann");
@@ -268,7 +297,7 @@ Test(sibling, is_asked_anew_after_a_kill)
 Test(sibling, is_asked_anew_when_its_hold_was_not_stored)
 {
     ann_and(bob);
-    dir_put("bob", NULL);
+    dir_hide("bob", "givenName");
     scene_fail_commit(true);
     answer();
     expect_holds(0);
