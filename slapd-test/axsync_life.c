@@ -65,8 +65,7 @@ static int change(struct life *l)
     case 2:
         return ldap_delete_ext_s(l->ld, dn, NULL, NULL);
     case 3:
-        /* Of one person only: a field that two lose at about the same time is held, as a right that was lost. */
-        return modify(l, "uid=user000002," PEOPLE, LDAP_MOD_DELETE, "title", NULL);
+        return modify(l, dn, LDAP_MOD_DELETE, "title", NULL);
     case 4:
     case 5:
         return ldap_rename_s(l->ld, dn, rdn, away ? PEOPLE : AWAY, 0, NULL, NULL);

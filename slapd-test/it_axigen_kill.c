@@ -112,8 +112,8 @@ static void change(struct writer *w)
         add(w);
     else if (what == 2)
         ldap_delete_ext_s(w->ld, dn, NULL, NULL);
-    else if (what == 3)   /* of one person only: a field that two lose at about the same time is held, as a right that was lost */
-        modify(w->ld, "uid=user000002," PEOPLE, LDAP_MOD_DELETE, "title", NULL);
+    else if (what == 3)
+        modify(w->ld, dn, LDAP_MOD_DELETE, "title", NULL);
     else if (what == 4)
         ldap_rename_s(w->ld, dn, rdn, away ? PEOPLE : AWAY, 0, NULL, NULL);
     else if (what <= 6) {
@@ -121,7 +121,7 @@ static void change(struct writer *w)
         modify(w->ld, dn, LDAP_MOD_REPLACE, "mail", text);
     } else if (what == 7) {
         snprintf(text, sizeof(text), "alias%d.%06d", rand_r(&w->seed) % 3, number);
-        modify(w->ld, dn, number != 3 || rand_r(&w->seed) % 2 ? LDAP_MOD_ADD : LDAP_MOD_DELETE, "carLicense", text);
+        modify(w->ld, dn, rand_r(&w->seed) % 2 ? LDAP_MOD_ADD : LDAP_MOD_DELETE, "carLicense", text);
     } else
         modify(w->ld, dn, LDAP_MOD_REPLACE, what == 8 ? "mobile" : "title", text);
 }
