@@ -409,6 +409,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     const uint8_t *uuid = msg->entry->uuid;
     bool sibling = sibling_answer(m, msg);
     struct object told;
+    struct anew before;
 
     if (release_answer(m, msg))
         return;
@@ -418,7 +419,9 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
         return;
     }
     if (msg->outcome == LOOKUP_IN_PLACE) {
+        before = anew_before(m, msg->entry);
         ingest_entry(m, s, msg->entry, sibling ? PHASE_LOCAL : s->word);
+        anew_after(m, msg->entry, &before);
         return;
     }
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))

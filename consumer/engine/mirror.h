@@ -85,6 +85,7 @@ struct mirror {
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
 
+    int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
     struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
     char restart_why[256];     /* not empty: the source must begin again */
     struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
@@ -235,6 +236,20 @@ void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
 /* SYNC_PROBE_END of any request. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg);
+
+/* anew.c: rights that come back */
+
+/* A listing shows the entry as it is stored: if something waits for more of it, it is read. */
+void anew_listed(struct mirror *m, struct mirror_search *s, const uint8_t *uuid);
+/* Around the taking in of a content that was looked up. */
+struct anew {
+    bool same;       /* it has the stored stamp */
+    uint64_t seq;
+    size_t pending;
+};
+struct anew anew_before(struct mirror *m, const struct entry *e);
+/* It changed something without a new stamp: all is read anew. */
+void anew_after(struct mirror *m, const struct entry *e, const struct anew *before);
 
 /* pend.c: becoming pending, coming back */
 

@@ -107,10 +107,10 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
             subtree_take(m, r->search, e, PHASE_LOCAL, false);
         return;
     }
-    if (objects_get(m->t, e->uuid, &told, &m->a) == 0)
-        return;   /* unknown: told by the census at the end */
-    if (slice_eq(told.stamp, entry_stamp(e)) && slice_eq(told.dn, e->dn))
+    if (objects_get(m->t, e->uuid, &told, &m->a) == 0 || (slice_eq(told.stamp, entry_stamp(e)) && slice_eq(told.dn, e->dn))) {
+        anew_listed(m, r->search, e->uuid);   /* what is unknown altogether is told by the census at the end */
         return;
+    }
     search_ask(r->search, e->uuid);
     r->differ++;
 }

@@ -258,6 +258,21 @@ void dir_hide(const char *name, const char *attr)
     c->n = kept;
 }
 
+void dir_show(const char *name, const char *attr, const char *value)
+{
+    add_attr(&person(name)->now, attr, value);
+}
+
+void dir_hide_entry(const char *name)
+{
+    person(name)->there = false;
+}
+
+void dir_show_entry(const char *name)
+{
+    person(name)->there = true;
+}
+
 void dir_remove(const char *name)
 {
     person(name)->there = false;

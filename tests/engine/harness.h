@@ -43,6 +43,10 @@ void scene_fail_commit(bool on);
 void dir_put(const char *name, ...) __attribute__((sentinel));
 /* The right to read an attribute is lost: it goes without a change of the entry. */
 void dir_hide(const char *name, const char *attr);
+/* … and given back; an entry as a whole. */
+void dir_show(const char *name, const char *attr, const char *value);
+void dir_hide_entry(const char *name);
+void dir_show_entry(const char *name);
 void dir_remove(const char *name);
 /* It is still there, but does not match the filter any more. */
 void dir_leaves(const char *name);

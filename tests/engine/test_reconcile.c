@@ -78,6 +78,78 @@ Test(reconcile, comes_soon_after_a_read_that_failed)
     expect_state("dora", OBJECT_MIRRORED);
 }
 
+/* ---- rights that come back, of which nobody tells ---- */
+
+Test(reconcile, brings_back_what_was_hidden_and_is_held)
+{
+    for (int i = 0; i < 15; i++)
+        dir_hide_entry(many(i));
+    list_everything(0);
+    answer();
+    expect_hold(1, 15, false);
+    for (int i = 0; i < 15; i++)
+        dir_show_entry(many(i));
+    pass_s(86400);
+    list_everything(0);
+    answer();
+    expect_holds(0);
+    expect_none(many(0));
+    expect_nothing();
+    expect_restart(NULL);
+}
+
+Test(reconcile, brings_back_a_hidden_value_and_reads_all_anew)
+{
+    dir_put("carol", "givenName", "Carol", NULL);
+    changes("carol", "givenName", "Carol", NULL);
+    expect_any();
+    dir_hide("ann", "givenName");
+    dir_hide("carol", "givenName");
+    changes("bob", "givenName", "Bob", NULL);
+    dir_hide("bob", "givenName");
+    expect_any();
+    changes("ann", "sn", "Lee", NULL);
+    pass_s(1);
+    while (asked())
+        answer();
+    expect_pending("ann", PENDING_CLEAR, PENDING_HELD);
+    expect_any();
+    dir_show("ann", "givenName", "Ann");
+    pass_s(86400);
+    list_everything(0);
+    cr_assert(was_asked("ann"));
+    answer();
+    expect_none("ann");
+    expect_nothing();
+    expect_restart("read anew");
+    cr_assert_eq(mirror->searches[0].cookie.flavour, COOKIE_NONE);
+}
+
+Test(reconcile, reads_who_is_invalid)
+{
+    dir_put("dora", NULL);
+    dir_hide("dora", "mail");
+    session(true);
+    tell("dora");
+    done_delete();
+    dir_show("dora", "mail", "dora@example.com");
+    pass_s(86400);
+    list_everything(0);
+    answer();
+    expect_first("create dora@example.com");
+    expect_state("dora", OBJECT_MIRRORED);
+}
+
+Test(reconcile, of_what_waits_and_is_as_it_was_changes_nothing)
+{
+    changes("ann", NULL);
+    expect_pending("ann", PENDING_CLEAR, PENDING_WAITING);
+    list_everything(0);
+    answer();
+    expect_pending("ann", PENDING_CLEAR, PENDING_WAITING);
+    expect_restart(NULL);
+}
+
 Test(reconcile, that_broke_off_proves_nothing)
 {
     dir_remove("ann");
