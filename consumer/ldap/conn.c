@@ -339,12 +339,19 @@ int conn_fd(LDAP *ld)
     return fd;
 }
 
+bool conn_has_more(LDAP *ld)
+{
+    Sockbuf *sb = NULL;
+
+    return ldap_get_option(ld, LDAP_OPT_SOCKBUF, &sb) == LDAP_OPT_SUCCESS && sb && ber_sockbuf_ctrl(sb, LBER_SB_OPT_DATA_READY, NULL) > 0;
+}
+
 int conn_error(LDAP *ld)
 {
-    int rc = LDAP_OTHER;
+    int rc = LDAP_SERVER_DOWN;
 
     ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &rc);
-    return rc == LDAP_SUCCESS ? LDAP_SERVER_DOWN : rc;
+    return rc < 0 ? rc : LDAP_SERVER_DOWN;
 }
 
 bool conn_message(LDAPMessage *from, struct message *msg)

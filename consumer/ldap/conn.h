@@ -33,7 +33,11 @@ void conn_close(LDAP **ld);
 /* The socket to poll(2), -1 if there is none. */
 int conn_fd(LDAP *ld);
 
-/* After ldap_result() failed: why. Never LDAP_SUCCESS. */
+/* Whether something was read from the socket that ldap_result() has not looked at yet, so that the socket need not become readable. */
+bool conn_has_more(LDAP *ld);
+
+/* After ldap_result() failed: why, always below zero. libldap may still have the result code of an earlier answer there, and a code
+ * of a server is an answer. */
 int conn_error(LDAP *ld);
 
 /* The bytes of a message that ldap_result() gave, which live in it. Once per message. False if they are no LDAPMessage. */

@@ -143,7 +143,7 @@ static int take_answers(struct directory *d, struct reading *r, int msgid, struc
             return lost(d, conn_error(d->ld), r->base, e);
         else if (is_given_up(d) || (until_ms >= 0 && clock_mono_ms() >= until_ms))
             return lost(d, LDAP_TIMEOUT, r->base, e);
-        else
+        else if (!conn_has_more(d->ld))   /* it gives 0 also when it took off a message of another search */
             wait_for_more(d, until_ms, taken);
         ldap_msgfree(msg);
     }

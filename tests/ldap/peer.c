@@ -124,6 +124,11 @@ unsigned char peer_op(struct peer *p)
     return p->op;
 }
 
+bool peer_is_sync(struct peer *p)
+{
+    return p->sync;
+}
+
 void peer_write(struct peer *p, struct slice bytes)
 {
     /* The other side may have closed already: that is for the test to see, not for a signal. */

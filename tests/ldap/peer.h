@@ -23,6 +23,7 @@ unsigned peer_connections(struct peer *p);                  /* so far */
 /* Reads one request: its message ID, -1 when the connection is over. */
 int peer_read(struct peer *p);
 unsigned char peer_op(struct peer *p);                      /* of what was read last */
+bool peer_is_sync(struct peer *p);                          /* … it is a sync search */
 
 void peer_write(struct peer *p, struct slice bytes);
 /* Every byte a packet of its own. */

@@ -348,6 +348,32 @@ Test(peer, success_that_completes_nothing)
 
 /* ---- Silence ---- */
 
+/* While one search tells, the other one's questions are answered, in the same pieces. */
+static void script_together(struct peer *p, unsigned connection)
+{
+    int first = peer_accept_search(p), id;
+    bool second = false;
+
+    (void)connection;
+    while ((id = peer_read(p)) >= 0 && !second) {
+        second = peer_is_sync(p);
+        peer_write(p, second ? whole_refresh(id)
+                             : join(message(first, 0x65, BER("ess", 0, "", ""), hex("")), message(id, 0x65, BER("ess", 0, "", ""), hex(""))));
+    }
+    peer_wait_for_close(p);
+}
+
+Test(peer, answers_behind_those_of_another_search)
+{
+    begin(script_together, "ldap");
+    listener_add_search(&l, "dc=example,dc=com", "(objectClass=*)");
+    l.settings.conn.timeout_s = 60;   /* longer than the listener waits */
+    listener_start(&l);
+    cr_assert_eq(listener_expect(&l, SYNC_BEGIN)->search, 0);
+    cr_assert_eq(listener_await(&l, SYNC_BEGIN)->search, 1);
+    end();
+}
+
 static void script_half_a_message(struct peer *p, unsigned connection)
 {
     struct slice all = whole_refresh(peer_accept_search(p));

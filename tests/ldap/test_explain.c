@@ -44,3 +44,20 @@ Test(explain, server_text_is_scrubbed_and_bounded)
     text[sizeof(text) - 1] = '\0';
     cr_assert_lt(strlen(explain(32, text)), 700);
 }
+
+/* A code of the server would be taken for an answer, and the connection is closed by then. */
+Test(explain, lost_connection_is_no_answer_of_the_server)
+{
+    LDAP *ld = NULL;
+    int codes[] = { LDAP_SUCCESS, LDAP_BUSY, LDAP_NO_SUCH_OBJECT };
+
+    cr_assert_eq(ldap_initialize(&ld, "ldap://127.0.0.1"), LDAP_SUCCESS);
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        ldap_set_option(ld, LDAP_OPT_RESULT_CODE, &codes[i]);
+        cr_assert_eq(conn_error(ld), LDAP_SERVER_DOWN);
+    }
+    codes[0] = LDAP_TIMEOUT;
+    ldap_set_option(ld, LDAP_OPT_RESULT_CODE, &codes[0]);
+    cr_assert_eq(conn_error(ld), LDAP_TIMEOUT);
+    conn_close(&ld);
+}
