@@ -279,7 +279,7 @@ static void tell_met(const struct object *object)
 {
     struct buf text = {0};
 
-    buf_printf(&text, "it meets all conditions, as %.*s: it is taken in when axsync run has read it, with a refresh at the latest",
+    buf_printf(&text, "it meets all conditions, as %.*s: it is taken in when axsync run has read it, at the latest when all entries are compared (reconcileInterval)",
                SLICE_ARG(object->address));
     entry_line(object->kind == OBJECT_ACCOUNT ? "account" : "group", buf_slice(&text));
     buf_free(&text);

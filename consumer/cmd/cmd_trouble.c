@@ -55,6 +55,7 @@ static void list_conflicts(struct trouble *tr, struct txn *t)
     struct buf next = {0}, text = {0};
     struct object want, owner;
     uint8_t uuid[UUID_BYTES];
+    char own[UUID_TEXT];
 
     for (size_t i = 0; i < tr->most && want_next(t, &next, &want, &a); i++) {
         buf_reset(&text);
@@ -64,6 +65,12 @@ static void list_conflicts(struct trouble *tr, struct txn *t)
         if (objects_owner(t, want.address, uuid, NULL) != 0 && objects_get(t, uuid, &owner, &a) != 0) {
             buf_puts(&text, ", which belongs to ");
             print_scrubbed(&text, owner.dn);
+            if (slice_eq(owner.dn, want.dn)) {   /* the same name came again, as another entry */
+                buf_puts(&text, ", but with UUID ");
+                buf_puts(&text, uuid_format(uuid, own));
+                buf_puts(&text, " and not ");
+                buf_puts(&text, uuid_format(want.uuid, own));
+            }
         }
         add(tr, "conflict", i, &text);
         arena_reset(&a);

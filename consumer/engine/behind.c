@@ -123,6 +123,7 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
     s->was_behind = s->behind;
     s->no_csn = false;
     s->older_seen = false;
+    s->has_context = s->shown.n > 0;
     s->has_mark = msg->mark != NULL;
     if (msg->mark)
         memcpy(s->mark, msg->mark, UUID_BYTES);

@@ -21,6 +21,7 @@ bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 static void cut_short(struct mirror *m, struct mirror_search *s)
 {
     s->refreshing = s->complete = false;
+    s->blind_ms = 0;
     m->insync_ms = 0;
     census_drop(&s->census);
 }
@@ -187,12 +188,29 @@ static void found_unknown(void *ctx, const uint8_t *uuid)
     buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
 }
 
+/* Why what is missing now will be held, for the holds: the look-ups are answered when the suspicion itself has had its sweep. */
+static void note_suspicion(struct mirror *m, const struct mirror_search *s, bool empty)
+{
+    const char *key = search_kind_key(s->kind);
+    struct slice why;
+
+    if (empty)
+        why = slice_of("a full listing showed nothing at all");
+    else if (meta_get(m->t, "suspicion", key, &why))
+        why = arena_copy(&m->a, why.p, why.len);
+    else
+        why = slice_of("the list came from another server than the last one, or shows entries as they were before");
+    meta_put(m->t, "suspected", key, why);
+}
+
 static void sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     struct found f = { 0 };
     bool suspect = course_is_suspicious(m, s) || census->n == 0;
     struct object told;
 
+    if (suspect)
+        note_suspicion(m, s, census->n == 0);
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
     for (size_t i = 0; i < f.absent.len; i += UUID_BYTES) {
         if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0)
@@ -399,6 +417,7 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg)
     } else if (m->uri && slice_eq(msg->uri, slice_of(m->uri))) {
         behind_see_csns(m, s, &context);
         watch(m, msg->search, &context);
+        sight_take(m, s, msg->mark, &context);
     }
     if (reloaded && s->had_cookie && (s->refreshing || s->complete))
         course_give_up(m, "the database was reloaded");

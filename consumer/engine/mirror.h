@@ -232,10 +232,18 @@ int64_t reconcile_next(const struct mirror *m);
 /* Something could not be read of which nothing else reminds us: all is listed again after a while. */
 void reconcile_soon(struct mirror *m, struct mirror_search *s);
 /* It was asked for, with this token. */
+/* … as soon as nothing else is under way. Where reconciling is off, nothing. */
+void reconcile_at_once(struct mirror *m, struct mirror_search *s);
 void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
 /* SYNC_PROBE_END of any request. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg);
+
+/* sight.c: rights that are lost while all is in sync */
+
+/* The mark (NULL: none) and contextCSN, as the watchdog read them on the server in use. */
+void sight_take(struct mirror *m, struct mirror_search *s, const uint8_t *mark, const struct csn_set *context);
+bool sight_is_lost(const struct mirror *m);
 
 /* anew.c: rights that come back */
 

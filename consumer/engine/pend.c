@@ -131,7 +131,15 @@ static void begin_waiting(struct mirror *m, struct pending *p, const char *why)
     pend_put(m, p);
 }
 
-#define UNDER_SUSPICION "found missing under suspicion (the configuration was changed, or a full refresh showed nothing at all)"
+/* Why this row's absence is held. */
+static const char *suspicion_of(struct mirror *m, const struct pending *p)
+{
+    struct slice why;
+
+    if (!meta_get(m->t, "suspected", search_kind_key(search_of(m, p->kind)->kind), &why))
+        return "found missing under suspicion";
+    return arena_copy(&m->a, why.p, why.len).p;
+}
 
 void pend_suspect(struct mirror *m, struct pending *p, const char *why)
 {
@@ -141,7 +149,7 @@ void pend_suspect(struct mirror *m, struct pending *p, const char *why)
     p->suspect = true;
     if (p->reason == PENDING_WAITING) {
         p->asked = p->again = false;
-        pend_hold(m, p, why ? why : UNDER_SUSPICION);
+        pend_hold(m, p, why ? why : suspicion_of(m, p));
     } else {
         pend_put(m, p);
     }
@@ -160,7 +168,7 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
         return;
     }
     p->due_ms = p->detected_ms + grace_ms(m);
-    begin_waiting(m, p, suspicion ? suspicion : UNDER_SUSPICION);
+    begin_waiting(m, p, suspicion ? suspicion : suspicion_of(m, p));
 }
 
 static struct pending new_row(const struct mirror *m, const struct object *told, enum pending_what what,

@@ -42,6 +42,12 @@ void reconcile_soon(struct mirror *m, struct mirror_search *s)
         store_last(m, s, at);
 }
 
+void reconcile_at_once(struct mirror *m, struct mirror_search *s)
+{
+    if (m->conf->reconcile_interval > 0)
+        store_last(m, s, m->now_ms - (int64_t)m->conf->reconcile_interval * 1000);
+}
+
 /* One listing at a time, and only in sync: what a refresh under way is about to show is no difference. */
 static bool may_begin(const struct mirror *m)
 {
@@ -133,6 +139,7 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg)
         course_sweep(m, s, &r->census, PHASE_LOCAL);
     if (!search_shows_objects(s))
         subtree_forget(m);
-    log_info(m->subject, "reconciled %s: %zu entries differed and are read again", search_kind_word(s->kind), r->differ);
+    log_line(r->differ ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, m->subject, "reconciled %s: %zu entries differed and are read again",
+             search_kind_word(s->kind), r->differ);
     census_drop(&r->census);
 }

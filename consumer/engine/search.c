@@ -2,6 +2,7 @@
 
 #include <ldap.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dn.h"
 #include "log.h"
@@ -265,6 +266,44 @@ static char *fingerprint(const struct mirror *m, const struct mirror_search *s)
                       m->conf->sasl_mechanism, m->conf->sasl_mechanism[0] ? m->conf->tls_cert_file : "");
 }
 
+static bool has_line(const char *lines, const char *line, size_t n)
+{
+    for (; *lines; lines += strcspn(lines, "\n") + 1)
+        if (strncmp(lines, line, n) == 0 && lines[n] == '\n')
+            return true;
+    return false;
+}
+
+/* The keys of lines `key=value` that `others` does not have, behind what is in *out, each once. */
+static void add_changed(const char *lines, const char *others, struct buf *out)
+{
+    for (; *lines; lines += strcspn(lines, "\n") + 1) {
+        size_t key = strcspn(lines, "=\n");
+        char *name;
+
+        if (has_line(others, lines, strcspn(lines, "\n")))
+            continue;
+        name = mem_printf("%s%.*s", out->len ? ", " : "", (int)key, lines);
+        if (out->len == 0 || memmem(out->p, out->len, lines, key) == NULL)
+            buf_puts(out, name);
+        free(name);
+    }
+}
+
+/* Why what seems gone is held: malloc'ed. */
+static char *what_was_changed(struct slice stored, const char *now)
+{
+    char *before = mem_printf("%.*s", SLICE_ARG(stored)), *why;
+    struct buf keys = { 0 };
+
+    add_changed(now, before, &keys);
+    add_changed(before, now, &keys);
+    why = mem_printf("the configuration was changed: %s", buf_str(&keys));
+    buf_free(&keys);
+    free(before);
+    return why;
+}
+
 void search_check_fingerprint(struct mirror *m, struct mirror_search *s)
 {
     const char *key = search_kind_key(s->kind);
@@ -275,10 +314,12 @@ void search_check_fingerprint(struct mirror *m, struct mirror_search *s)
         meta_put(m->t, "fingerprint", key, slice_of(now));
     } else if (!slice_eq(stored, slice_of(now))) {
         if (search_shows_objects(s)) {
-            log_warning(m->subject, "the configuration of what is mirrored was changed: refreshing in full; what seems gone "
-                                    "will be held for you");
-            meta_put(m->t, "suspicion", key, slice_of("the configuration was changed"));
+            char *why = what_was_changed(stored, now);
+
+            log_warning(m->subject, "%s: %s are read in full; what seems gone will be held for you", why, search_kind_word(s->kind));
+            meta_put(m->t, "suspicion", key, slice_of(why));
             behind_suspect(m, s, "found missing before the configuration was changed");
+            free(why);
         }
         cookie_free(&s->cookie);
         meta_put(m->t, "fingerprint", key, slice_of(now));

@@ -186,7 +186,7 @@ static void publish(struct writer *w)
     s->n_searches = m->n_searches;
     for (unsigned i = 0; i < m->n_searches; i++)
         publish_search(m, &m->searches[i], &s->searches[i]);
-    s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
+    s->lag_ms = !search_all_complete(m) || !knows_csns(m) || sight_is_lost(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];

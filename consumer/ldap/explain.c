@@ -19,8 +19,8 @@ static const struct hint {
     { LDAP_PARAM_ERROR, "ldapURI is no LDAP URI" },
     { LDAP_FILTER_ERROR, "the additional filter in the configuration is no LDAP filter" },
     { LDAP_PROTOCOL_ERROR, "the server does not know this operation; with startTLS: is TLS configured there?" },
-    { LDAP_TIMELIMIT_EXCEEDED, "raise the time limit for the bind DN: olcLimits: dn.exact=\"BINDDN\" size=unlimited time=unlimited" },
-    { LDAP_SIZELIMIT_EXCEEDED, "raise the size limit for the bind DN: olcLimits: dn.exact=\"BINDDN\" size=unlimited time=unlimited" },
+    { LDAP_TIMELIMIT_EXCEEDED, "raise the time limit for the bind DN: olcLimits: dn.exact=\"(the bind DN)\" size=unlimited time=unlimited" },
+    { LDAP_SIZELIMIT_EXCEEDED, "raise the size limit for the bind DN: olcLimits: dn.exact=\"(the bind DN)\" size=unlimited time=unlimited" },
     { LDAP_ADMINLIMIT_EXCEEDED, "an administrative limit of the server: raise it for the bind DN (OpenLDAP: olcLimits; 389: "
                                 "nsLookThroughLimit, nsSizeLimit)" },
     { LDAP_AUTH_METHOD_NOT_SUPPORTED, "the server does not allow this way to bind: set saslMechanism, or bindDN and bindPass" },
@@ -85,7 +85,7 @@ void conn_explain(LDAP *ld, int rc, const char *what, const char *server_text, s
         ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic);
     scrub(diagnostic ? diagnostic : server_text, words);
     ldap_memfree(diagnostic);
-    err_set(e, ERR_UNAVAILABLE, "%s: %s (%d)%s%s%s%s%s", what, name_of(rc), rc, *words ? ", \"" : "", words, *words ? "\"" : "",
+    err_set(e, ERR_UNAVAILABLE, "%s: %s (%d)%s%s%s%s%s", *what ? what : "the root DSE", name_of(rc), rc, *words ? ", \"" : "", words, *words ? "\"" : "",
             cure ? ": " : "", cure ? cure : "");
     if (e)
         e->code = rc;

@@ -305,6 +305,26 @@ Test(behind, a_mark_that_cannot_be_read_says_nothing)
     cr_assert_str_not_empty(cookie_stored());
 }
 
+Test(behind, a_right_that_is_lost_in_sync_is_told_and_all_is_compared_when_it_is_back)
+{
+    session(true);
+    done_delete();
+    watch();
+    cr_assert_str_empty(mirror->last_error);
+    cr_assert_not(is_listing_due());
+    provider_mark(NULL);
+    watch();
+    cr_assert_not_null(strstr(mirror->last_error, "the base entry can't be read any more"), "%s", mirror->last_error);
+    cr_assert(sight_is_lost(mirror));
+    watch();
+    cr_assert_not(is_listing_due());
+    provider_mark("base");
+    watch();
+    cr_assert_str_empty(mirror->last_error);
+    cr_assert_not(sight_is_lost(mirror));
+    cr_assert(is_listing_due());
+}
+
 Test(behind, without_a_context_only_the_known_base_is_believed)
 {
     session(true);
