@@ -36,9 +36,14 @@ void depart_delete(struct mirror *m, const struct pending *p)
         .phase = p->phase,
     };
 
+    if (p->paired) {
+        rebind_depart(m, p);
+        return;
+    }
     pend_drop(m, p, true);
     if (id == 0)
         return;
+    rebind_met(m, p->uuid);
     a.dn = told.dn;
     a.address = told.address;
     mirror_emit(m, &a);
