@@ -45,17 +45,19 @@ struct awaited_hold {
 static bool has_hold(struct axsync *a, void *ctx)
 {
     struct awaited_hold *w = ctx;
-    json_t *status = axsync_peek(a), *holds = json_object_get(status, "holds"), *hold = json_array_get(holds, 0);
-    bool has = json_array_size(holds) == 1 && strcmp(axsync_text(hold, "kind"), w->kind) == 0 &&
-               json_integer_value(json_object_get(hold, "count")) == w->count;
+    json_t *status = axsync_peek(a), *hold;
+    bool has = false;
+    size_t i;
 
-    if (has)
-        snprintf(w->id, sizeof(w->id), "%s", axsync_text(hold, "id"));
+    json_array_foreach(json_object_get(status, "holds"), i, hold)
+        if (strcmp(axsync_text(hold, "kind"), w->kind) == 0 && json_integer_value(json_object_get(hold, "count")) == w->count) {
+            snprintf(w->id, sizeof(w->id), "%s", axsync_text(hold, "id"));
+            has = true;
+        }
     json_decref(status);
     return has;
 }
 
-/* The only one. */
 static struct awaited_hold await_hold(struct axsync *a, const char *kind, json_int_t count)
 {
     struct awaited_hold w = {.kind = kind, .count = count};
@@ -169,7 +171,7 @@ static void everybody(bool away)
     expect_lines(a, "account.create", STAFF);
     say(a, "approve", hold.id);
     /* What all of them lost with it is for the guard. */
-    hold = await_hold(a, "clear", STAFF);
+    await_hold(a, "clear", STAFF);
     expect_lines(a, "account.rebind", STAFF);
     expect_lines(a, "account.delete", 0);
     axsync_free(&a);
