@@ -605,6 +605,26 @@ Test(rebind, a_kill_between_changes_nothing)
     expect_nothing();
 }
 
+Test(rebind, who_was_made_while_we_were_away_was_made_in_time)
+{
+    three();
+    deletes("ann");
+    answer();
+    new_ann("Lee");
+    scene_sleep_s(600);   /* its grace is over */
+    pass_s(1);
+    answers();
+    expect_nothing();
+    session(true);
+    pass_s(1);
+    answers();
+    tell("ann2");
+    done_delete();
+    answers();
+    expect_nothing();
+    expect_pair("ann", "ann2");
+}
+
 Test(rebind, who_waits_behind_gets_nothing_of_it)
 {
     made_again();
