@@ -291,6 +291,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         poll_keep_server(m, s);
     if (msg->effect & EFFECT_PART)
         reconcile_soon(m, s);
+    if (!s->behind && !s->no_csn)
+        rebind_end_refresh(m, s);
     if (!s->had_cookie && !s->behind && !s->no_csn)
         end_suspicion(m, s);
     m->urgent = true;
