@@ -9,7 +9,7 @@ target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER Threads::Threads)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle groups restart guard behind failover badinput kill subtree entry attributes poll)
+set(integration lifecycle groups restart guard behind failover badinput kill subtree entry attributes poll rebind)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()
@@ -34,6 +34,17 @@ target_compile_definitions(it_attributes PRIVATE AXSYNC_SCHEMA="${PROJECT_SOURCE
 if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
 endif()
+
+# The whole program on a 389 Directory Server, which ./test does not install: skipped where it is not there.
+add_executable(it_389 it_389.c dstest.c dstest_data.c)
+target_link_libraries(it_389 PRIVATE axsync_run)
+add_dependencies(it_389 axsync)
+foreach(suite life lost search modes random)
+  add_test(NAME ds389.${suite} COMMAND it_389 --filter ${suite}/*)
+  set_tests_properties(ds389.${suite} PROPERTIES TIMEOUT 600 LABELS 389 FAIL_REGULAR_EXPRESSION "Tested: 0 "
+    SKIP_REGULAR_EXPRESSION "SKIPPED: 389-ds-base is not installed")
+  list(APPEND integration_tests ds389.${suite})
+endforeach()
 
 # The whole program between a real slapd and the emulator of Axigen's CLI.
 set(axigen_tests axigen axigen_kill)
