@@ -26,7 +26,7 @@
 enum key_mode {
     KEY_SHARED,      /* stands in the way of exclusive ones */
     KEY_EXCLUSIVE,   /* … of all */
-    KEY_FOREIGN,     /* … of all that other uuids do */
+    KEY_FOREIGN,     /* … of all that other uuids do, and only what they do stands in its own */
     KEY_MARK,        /* of none: finds what is left of a uuid's actions */
     KEY_MODES
 };

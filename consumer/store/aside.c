@@ -173,10 +173,10 @@ static void remove_row(struct txn *t, const char *sink, const struct aside_row *
 /* ---- order --------------------------------------------------------------------------------------------------- */
 
 /* The nearest row below with this key in this mode, but for those of its own uuid that it does not wait for. */
-static bool nearest(struct txn *t, const char *sink, const struct aside_row *row, uint64_t hash, enum key_mode mode,
-                    struct aside_id *found)
+static bool nearest(struct txn *t, const char *sink, const struct aside_row *row, uint64_t hash, enum key_mode ours,
+                    enum key_mode mode, struct aside_id *found)
 {
-    bool own_pass = mode == KEY_FOREIGN || row->flags & ASIDE_FLAG_ANEW;
+    bool own_pass = mode == KEY_FOREIGN || ours == KEY_FOREIGN || row->flags & ASIDE_FLAG_ANEW;
     struct buf key = { 0 };
     struct slice k = hash_key(&key, sink, hash, mode, row->id), v;
     bool there = false;
@@ -201,7 +201,7 @@ bool aside_in_front(struct txn *t, const char *sink, const struct aside_row *row
     for (uint32_t i = 0; i < row->n_keys; i++)
         for (unsigned mode = 0; mode < KEY_MODES; mode++)
             if (key_conflict((enum key_mode)mode, row->keys[i].mode) &&
-                nearest(t, sink, row, row->keys[i].hash, (enum key_mode)mode, &at) &&
+                nearest(t, sink, row, row->keys[i].hash, row->keys[i].mode, (enum key_mode)mode, &at) &&
                 (!found || aside_id_cmp(at, *front) > 0)) {
                 *front = at;
                 found = true;
