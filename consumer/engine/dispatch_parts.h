@@ -21,6 +21,7 @@ enum item_what {
 struct item {
     enum item_what what;
     bool stored;               /* it is a row of TABLE_ASIDE already */
+    bool back;                 /* as sink.h says */
     struct action action;
     struct aside_row row;
 };

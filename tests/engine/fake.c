@@ -159,6 +159,17 @@ static enum outcome take(struct world *w, const struct action *a, const char **w
     return OUTCOME_DONE;
 }
 
+/* A deletion of what is back: its address is free, and it is still there. */
+static enum outcome step_aside(struct world *w, const struct action *a)
+{
+    struct fake_account *account = find(w, number_of(a->uuid));
+
+    cr_assert(action_is_delete(a->type));
+    if (account)
+        snprintf(account->address, sizeof(account->address), "axsync-%d@x", account->uuid);
+    return OUTCOME_DONE;
+}
+
 static void compare_worlds(struct world *x, struct world *y)
 {
     for (size_t i = 0; i < x->n; i++) {
@@ -185,7 +196,7 @@ static void remember(const struct action *a)
     struct fake_account *account = fake_find(number_of(a->uuid));
 
     if (account)
-        records->put(records->ctx, a->uuid, slice_of(account->address), 0, slice_of("bytes"));
+        records->put(records->ctx, a->uuid, slice_of(account->address), slice_of(""), 0, slice_of("bytes"));
     else if (a->type != ACTION_GROUP_MEMBERS)
         records->del(records->ctx, a->uuid);
 }
@@ -194,7 +205,10 @@ static void take_item(struct sink_item *item)
 {
     const char *words = "";
 
-    item->outcome = take(&target, item->action, &words);
+    if (item->back)
+        item->outcome = step_aside(&target, item->action);
+    else
+        item->outcome = take(&target, item->action, &words);
     item->words = slice_of(words);
     fake_applied++;
     if (item->outcome == OUTCOME_DONE) {
