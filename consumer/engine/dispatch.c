@@ -49,6 +49,7 @@ void dispatch_free(struct dispatch **dp)
     buf_free(&d->telling.at);
     changes_free(&d->unstored);
     unwell_free(&d->unwell);
+    rebound_free(&d->rebound);
     pthread_mutex_destroy(&d->lock);
     free(d->answers);
     free(d);

@@ -158,11 +158,16 @@ static bool give(struct dispatch *d, struct item *i)
     return true;
 }
 
-/* A queued deletion whose uuid is mirrored again has nothing to delete any more (SPEC.md section 5, Return). It is not passed
+/* A queued deletion whose uuid, or what that was rebound to, is mirrored again has nothing to delete any more (SPEC.md section 5, Return). It is not passed
  * over all the same: what follows it in the queue may give its address to somebody else, before the return that gives it another. */
-static bool is_back(struct txn *t, const struct item *i)
+static bool is_back(struct dispatch *d, struct txn *t, const struct item *i)
 {
-    return action_is_delete(i->action.type) && dispatch_is_mirrored(t, i->action.uuid);
+    uint8_t now[UUID_BYTES];
+
+    if (!action_is_delete(i->action.type))
+        return false;
+    return dispatch_is_mirrored(t, i->action.uuid) ||
+           (rebound_to(&d->rebound, t, d->settings.name, d->row.position, i->action.uuid, now) && dispatch_is_mirrored(t, now));
 }
 
 static void skip(struct batch *b, struct item *i)
@@ -182,7 +187,7 @@ static bool take(struct dispatch *d, struct txn *t, struct item *i)
         set_aside(b, i, ASIDE_BEHIND);
         return true;
     }
-    i->back = is_back(t, i);
+    i->back = is_back(d, t, i);
     if (i->back)
         return give(d, i);
     wait = unwell_waits(&d->unwell, &i->row);
@@ -471,7 +476,7 @@ static bool take_row(struct dispatch *d, struct txn *t, struct aside_id id, bool
         set_aside(b, &i, ASIDE_PARKED);
         return true;
     }
-    i.back = is_back(t, &i);
+    i.back = is_back(d, t, &i);
     if (i.back) {
         give(d, &i);
         return b->n_gives < d->limit;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "dispatch.h"
+#include "dispatch_rebound.h"
 #include "objects.h"
 #include "recall.h"
 #include "unwell.h"
@@ -92,6 +93,7 @@ struct dispatch {
     struct suspect suspect;
     struct telling telling;
     struct removals removals;
+    struct rebound rebound;
 
     pthread_mutex_t lock;      /* guards what other threads write */
     struct dispatch_limits limits;

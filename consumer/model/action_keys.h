@@ -59,6 +59,7 @@ bool action_is_alone(const struct action *a);
 bool action_is_rename(enum action_type t);
 bool action_is_delete(enum action_type t);
 bool action_is_create(enum action_type t);
+bool action_is_rebind(enum action_type t);
 /* Aliases in set or clear. */
 bool action_tells_aliases(const struct action *a);
 /* What comes after the @ of its address; empty: nothing does. */

@@ -552,6 +552,34 @@ bool aside_has_uuid(struct txn *t, const char *sink, const uint8_t *uuid)
     return found;
 }
 
+/* Its key is that of the old uuid too, and it is a row of the new one. */
+bool aside_rebound(struct txn *t, const char *sink, const uint8_t *from, uint8_t *to)
+{
+    struct aside_id none = { 0 };
+    struct buf key = { 0 };
+    struct arena a = { 0 };
+    struct slice k, v;
+    struct aside_row row;
+    struct walk w;
+    bool found = false;
+
+    hash_key(&key, sink, action_key_uuid(from), KEY_EXCLUSIVE, none);
+    walk_begin(&w, t, TABLE_ASIDE_KEY);
+    while (!found && walk_next(&w, buf_slice(&key), &k, &v) && k.len == key.len &&
+           memcmp(k.p, key.p, key.len - ID_BYTES) == 0) {
+        if (v.len != UUID_BYTES || memcmp(v.p, from, UUID_BYTES) == 0)
+            continue;
+        found = aside_get(t, sink, id_of(k), &row, &a) && action_is_rebind(row.type);
+        arena_reset(&a);
+    }
+    if (found)
+        memcpy(to, row.uuid, UUID_BYTES);
+    walk_end(&w);
+    buf_free(&key);
+    arena_free(&a);
+    return found;
+}
+
 size_t aside_drop(struct txn *t, const char *sink)
 {
     struct sink_row row;

@@ -126,6 +126,19 @@ static void change_members(struct world *w, const struct action *a)
     }
 }
 
+static enum outcome rebind(struct world *w, const struct action *a, const char **words)
+{
+    uint8_t old[UUID_BYTES];
+    struct fake_account *account;
+
+    cr_assert(uuid_parse(a->from, old));
+    account = find(w, number_of(old));
+    *words = "-ERR: nobody of that uuid";
+    if (account)
+        account->uuid = number_of(a->uuid);
+    return account ? OUTCOME_DONE : OUTCOME_PARK;
+}
+
 /* Does what an action asks for, as the Axigen sink would: by the uuid that is its mark. */
 static enum outcome take(struct world *w, const struct action *a, const char **words)
 {
@@ -136,6 +149,8 @@ static enum outcome take(struct world *w, const struct action *a, const char **w
         change_members(w, a);
         return OUTCOME_DONE;
     }
+    if (a->type == ACTION_ACCOUNT_REBIND)
+        return rebind(w, a, words);
     if (action_is_delete(a->type)) {
         if (account)
             *account = w->accounts[--w->n];
@@ -450,7 +465,7 @@ static enum action_type type_named(const char *word)
         enum action_type type;
     } words[] = { { "create", ACTION_ACCOUNT_CREATE }, { "update", ACTION_ACCOUNT_UPDATE },
                   { "rename", ACTION_ACCOUNT_RENAME }, { "delete", ACTION_ACCOUNT_DELETE },
-                  { "members", ACTION_GROUP_MEMBERS } };
+                  { "members", ACTION_GROUP_MEMBERS }, { "rebind", ACTION_ACCOUNT_REBIND } };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (strcmp(words[i].word, word) == 0)
@@ -464,7 +479,8 @@ uint64_t put(const char *form, ...)
     char text[256], word[16], address[64] = "", third[64] = "";
     struct object_field field = { FIELD_CONTACT_FIRST_NAME, { third, 0 } };
     struct slice member = { third, 0 };
-    uint8_t uuid[UUID_BYTES];
+    uint8_t uuid[UUID_BYTES], old[UUID_BYTES];
+    char old_text[UUID_TEXT];
     struct buf scratch = { 0 };
     const char *ignored;
     struct action a;
@@ -480,8 +496,12 @@ uint64_t put(const char *form, ...)
     field.value = member = slice_of(third);
     a = (struct action){ .time_ms = wall_ms, .connector = slice_of("corp"), .type = type_named(word), .uuid = uuid,
                          .address = slice_of(address), .cause = CAUSE_MODIFY, .phase = PHASE_PERSIST };
+    if (a.type == ACTION_ACCOUNT_REBIND)
+        uuid_from(atoi(third), old);
     if (a.type == ACTION_ACCOUNT_RENAME)
         a.from = slice_of(third);
+    else if (a.type == ACTION_ACCOUNT_REBIND)
+        a.from = slice_of(uuid_format(old, old_text));
     else if (a.type == ACTION_GROUP_MEMBERS) {
         a.add = &member;
         a.n_add = 1;

@@ -458,6 +458,72 @@ Test(dispatch, a_deletion_of_what_is_back_frees_the_address)
     cr_expect_eq(sink_row_now().aside[ASIDE_RETRY], 0u);
 }
 
+static size_t taken_away;
+
+/* Counts the deletions that take something. */
+static int counts(const struct sink_item *item, const char **words)
+{
+    (void)words;
+    taken_away += action_is_delete(item->action->type) && !item->back;
+    return FAKE_TAKE;
+}
+
+static void rebound(int last, bool mirrored, size_t deletions)
+{
+    put("create 1 ann@x Ann");
+    go();
+    taken_away = 0;
+    fake_behaves = counts;
+    put("delete 1 ann@x");
+    put("create 1 ann@x Ann");
+    put("rebind 2 ann@x 1");
+    if (last == 3)
+        put("rebind 3 ann@x 2");
+    if (mirrored)
+        mirror_object(last, "ann@x", "Ann");
+    else
+        put("delete %d ann@x", last);
+    go();
+    cr_expect_eq(taken_away, deletions);
+    cr_expect_eq(fake_find(last) != NULL, mirrored);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_and_is_there_takes_nothing_away)
+{
+    rebound(2, true, 0);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_twice)
+{
+    rebound(3, true, 0);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_and_is_gone)
+{
+    rebound(2, false, 2);
+}
+
+/* All of it stands aside by now, and the process has forgotten what it read. */
+Test(dispatch, a_deletion_of_what_was_rebound_aside)
+{
+    put("create 1 ann@x Ann");
+    go();
+    bad_uuid = 1;
+    fake_behaves = refuses_one;
+    put("delete 1 ann@x");
+    put("create 1 ann@x Ann");
+    put("rebind 2 ann@x 1");
+    go();
+    cr_assert(has_row(2) && has_row(4));
+    mirror_object(2, "ann@x", "Ann");
+    fake_restart();
+    taken_away = 0;
+    fake_behaves = counts;
+    go_for_s(60);
+    cr_expect_eq(taken_away, 0u);
+    cr_expect_not_null(fake_find(2));
+}
+
 /* ---- the first telling --------------------------------------------------------------------------------------- */
 
 static void new_sink(uint64_t position)
