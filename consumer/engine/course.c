@@ -71,6 +71,7 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
     m->polled = 0;
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
+    search_choose(m, msg->apart);
     finish_load(m);
     if (!m->deaf)
         subtree_begin_session(m);
@@ -253,7 +254,7 @@ static void enter_insync(struct mirror *m)
 
     for (unsigned i = 0; i < m->n_searches; i++) {
         received += m->searches[i].received;
-        ended = m->searches[i].refresh_ended_ms > ended ? m->searches[i].refresh_ended_ms : ended;
+        ended = !m->searches[i].unused && m->searches[i].refresh_ended_ms > ended ? m->searches[i].refresh_ended_ms : ended;
     }
     m->insync_ms = m->now_ms;
     m->last_error[0] = '\0';
@@ -355,7 +356,7 @@ static void watch(struct mirror *m, unsigned search, const struct csn_set *conte
         struct mirror_search *s = &m->searches[i];
 
         if (is_overdue(m, &s->silence,
-                       complete && !s->behind && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
+                       complete && !s->behind && !s->unused && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
             snprintf(m->restart_why, sizeof(m->restart_why),
                      "the search for %s was told nothing of what the others were: it is issued again", search_kind_word(s->kind));
     }
@@ -386,7 +387,11 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg)
 {
     struct mirror_search *s = &m->searches[msg->search];
     struct csn_set context = { 0 };
-    bool reloaded = behind_see_mark(m, s, msg->mark);
+    bool reloaded;
+
+    if (s->unused && msg->token == 0)
+        return;   /* the watchdog reads for all */
+    reloaded = behind_see_mark(m, s, msg->mark);
 
     behind_csns(msg, &context);
     if (msg->token != 0) {

@@ -81,7 +81,7 @@ static char *place_of(const struct mirror *m, const struct mirror_search *s, con
     struct buf canonical = { 0 };
     char *base = NULL;
 
-    if (spec->scope == LDAP_SCOPE_SUBTREE && dn_normalise(c->dn, &canonical)) {
+    if (!s->unused && spec->scope == LDAP_SCOPE_SUBTREE && dn_normalise(c->dn, &canonical)) {
         if (dn_within(buf_slice(&canonical), buf_slice(&s->base)))
             base = mem_printf("%.*s", SLICE_ARG(c->dn));
         else if (dn_within(buf_slice(&s->base), buf_slice(&canonical)))

@@ -62,7 +62,7 @@ struct mirror_search *reconcile_due(struct mirror *m)
     if (!may_begin(m))
         return NULL;
     for (unsigned i = 0; i < m->n_searches; i++)
-        if (is_due(m, &m->searches[i]))
+        if (!m->searches[i].unused && is_due(m, &m->searches[i]))
             return &m->searches[i];
     return NULL;
 }
@@ -77,7 +77,7 @@ int64_t reconcile_next(const struct mirror *m)
         const struct mirror_search *s = &m->searches[i];
         int64_t at = s->reconciled_ms + (int64_t)m->conf->reconcile_interval * 1000;
 
-        if (s->reconciled_ms != 0 && (first < 0 || at < first))
+        if (!s->unused && s->reconciled_ms != 0 && (first < 0 || at < first))
             first = at;
     }
     return first;
@@ -129,7 +129,7 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg)
         log_warning(m->subject, "reconciling: %.*s; tried again after reconcileInterval", SLICE_ARG(msg->text));
     else if (!m->context_trusted)
         log_warning(m->subject, "reconciling: %s; nothing is concluded", m->context_why);
-    else if (s->complete && !m->load)
+    else if (s->complete && !s->unused && !m->load)
         course_sweep(m, s, &r->census, PHASE_LOCAL);
     if (!search_shows_objects(s))
         subtree_forget(m);

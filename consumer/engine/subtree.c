@@ -150,7 +150,7 @@ void subtree_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid
     struct arena a = { 0 };
     struct container c;
 
-    if (containers_get(m->t, uuid, &c, &a) && c.search == s->kind) {
+    if (containers_get(m->t, uuid, &c, &a) && search_tells_of(m, s, &c)) {
         if (!c.gone)
             set_gone(m, &c, true);
         search_ask(s, uuid);
@@ -169,7 +169,7 @@ void subtree_answer(struct mirror *m, struct mirror_search *s, const struct sync
         subtree_take(m, s, msg->entry, PHASE_LOCAL, false);
         return;
     }
-    if (containers_get(m->t, msg->entry->uuid, &c, &a) && c.search == s->kind) {
+    if (containers_get(m->t, msg->entry->uuid, &c, &a) && search_tells_of(m, s, &c)) {
         if (!c.gone)
             set_gone(m, &c, false);
         c.absent = msg->outcome == LOOKUP_DELETED;
@@ -186,7 +186,7 @@ void subtree_census(struct mirror *m, struct mirror_search *s, struct census *ce
     struct container c;
 
     while (containers_next(m->t, &next, &c, &a)) {
-        if (!c.gone && c.search == s->kind && !census_has(census, c.uuid))
+        if (!c.gone && search_tells_of(m, s, &c) && !census_has(census, c.uuid))
             search_ask(s, c.uuid);
         arena_reset(&a);
     }
@@ -217,7 +217,7 @@ static enum subtree_verdict explains(struct mirror *m, const struct container *c
         return SUBTREE_UNEXPLAINED;
     if (!c->absent) {
         for (unsigned i = 0; i < m->n_searches; i++)
-            if (m->searches[i].kind == c->search)
+            if (m->searches[i].kind == c->search && !m->searches[i].unused)
                 search_ask(&m->searches[i], c->uuid);
         return SUBTREE_SOON;
     }

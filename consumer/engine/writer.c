@@ -169,7 +169,7 @@ static void publish_search(const struct mirror *m, const struct mirror_search *s
 static bool knows_csns(const struct mirror *m)
 {
     for (unsigned i = 0; i < m->n_searches; i++)
-        if (m->polling && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
+        if (m->polling && !m->searches[i].unused && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
             return false;
     return true;
 }
@@ -183,9 +183,10 @@ static void publish(struct writer *w)
     bool settled = is_settled(w, release_next_due(m));
 
     pthread_mutex_lock(&w->board.lock);
-    s->n_searches = m->n_searches;
+    s->n_searches = 0;
     for (unsigned i = 0; i < m->n_searches; i++)
-        publish_search(m, &m->searches[i], &s->searches[i]);
+        if (!m->searches[i].unused)
+            publish_search(m, &m->searches[i], &s->searches[s->n_searches++]);
     s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];

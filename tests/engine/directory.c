@@ -40,6 +40,7 @@ static struct look_up *look_ups;   /* under way */
 static bool parents_hidden;
 static int provider = -1;    /* the number of its CSN; -1: of the last change */
 static const char *mark = "base";
+static bool apart;           /* provider_closed() */
 static size_t n_asked;
 
 static void content_free(struct content *c)
@@ -65,6 +66,7 @@ void directory_forget(void)
     spoken_of = 0;
     provider = -1;
     mark = "base";
+    apart = false;
     session_number = token = 0;
 }
 
@@ -137,6 +139,11 @@ static void csn_text(unsigned count, char text[CSN_TEXT])
 void provider_csn(int count)
 {
     provider = count;
+}
+
+void provider_closed(bool on)
+{
+    apart = on;
 }
 
 void provider_mark(const char *name)
@@ -391,6 +398,7 @@ static void begin_search(bool cookie, bool refused)
     m->session = session_number;
     m->had_cookie = cookie;
     m->refused = refused;
+    m->apart = apart;
     m->uri = slice_of("ldap://one");
     give_standing(b, m, csn_of_provider());
     scene_round(b);

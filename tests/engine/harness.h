@@ -57,6 +57,8 @@ const char *many(int i);
 
 /* Its contextCSN and the cookies it gives: 0: none, n: those of the n-th change, -1 (at first): those of the last. */
 void provider_csn(int count);
+/* Sessions are made apart from now on: what the bases share can't be searched (ldap/apart.h). */
+void provider_closed(bool on);
 /* The entry whose uuid the base has; NULL: it can't be read. */
 void provider_mark(const char *name);
 

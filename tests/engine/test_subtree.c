@@ -491,7 +491,8 @@ static void with_groups(void)
     conf.group_base = groups;
     conf.group_class = group_of_names;
     scene_reopen();
-    cr_assert_eq(mirror->n_searches, 3u);
+    cr_assert_eq(mirror->n_searches, 5u);
+    cr_assert(mirror->searches[3].unused && mirror->searches[4].unused);
     cr_assert_str_eq(mirror->specs[2].base, "dc=example,dc=com");
     /* What was put before has the index that the containers' search had then. */
     dir_search_moved(1, 2);
