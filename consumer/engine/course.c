@@ -159,7 +159,7 @@ void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct 
     bool malformed = false;
 
     /* Only since when: the distances stay, or an alarm that is a false one would come again at each message. */
-    m->ahead.since_ms = s->silence.since_ms = 0;
+    m->ahead[search_side(m, s)].since_ms = s->silence.since_ms = 0;
     if (s->behind) {
         take_cookie_from_behind(m, s, msg->cookie);
         return;
@@ -262,7 +262,7 @@ static void enter_insync(struct mirror *m)
         behind_tell(m, &m->searches[i]);
     if (m->polling) {
         m->polled = m->session;
-        m->ahead = (struct silence){ 0 };
+        memset(m->ahead, 0, sizeof(m->ahead));
         tell_poll(m, received, ended - began);
         return;
     }
@@ -303,18 +303,19 @@ void course_restart_empty(struct mirror *m, struct mirror_search *s, const struc
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-/* Whether contextCSN is ahead of all that the searches brought. They are taken together: slapd tells of a deletion the search that
- * showed the entry, and says nothing to the others. */
-static bool is_ahead(const struct mirror *m, const struct csn_set *context)
+/* Whether contextCSN is ahead of all that the searches of its naming context brought. They are taken together: slapd tells of a
+ * deletion the search that showed the entry, and says nothing to the others. */
+static bool is_ahead(const struct mirror *m, unsigned side, const struct csn_set *context)
 {
     struct csn_set all = { 0 };
     bool ahead;
     uint16_t sid;
 
-    for (unsigned i = 0; i < m->n_searches; i++) {
-        csn_set_merge(&all, &m->searches[i].cookie.csns);
-        csn_set_merge(&all, &m->searches[i].poll_csns);
-    }
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (search_side(m, &m->searches[i]) == side) {
+            csn_set_merge(&all, &m->searches[i].cookie.csns);
+            csn_set_merge(&all, &m->searches[i].poll_csns);
+        }
     ahead = csn_set_behind(&all, context, &sid);
     csn_set_free(&all);
     return ahead;
@@ -344,12 +345,14 @@ static void watch(struct mirror *m, unsigned search, const struct csn_set *conte
 {
     bool complete = search_all_complete(m);
     /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
-    bool ahead = complete && !m->searches[search].behind && is_ahead(m, context);
+    unsigned side = search_side(m, &m->searches[search]);
+    bool ahead = complete && !m->searches[search].behind && is_ahead(m, side, context);
+    struct silence *silence = &m->ahead[side];
     uint16_t sid;
 
     if (m->polling)   /* it shows as lag; the next poll will tell */
-        m->ahead.since_ms = !ahead ? 0 : m->ahead.since_ms ? m->ahead.since_ms : clock_mono_ms();
-    else if (is_overdue(m, &m->ahead, ahead))
+        silence->since_ms = !ahead ? 0 : silence->since_ms ? silence->since_ms : clock_mono_ms();
+    else if (is_overdue(m, silence, ahead))
         snprintf(m->restart_why, sizeof(m->restart_why),
                  "the server's contextCSN moved and no message came: the search is issued again");
     for (unsigned i = 0; i < m->n_searches && !m->polling; i++) {

@@ -115,7 +115,7 @@ static void reset(struct mirror *m)
     load_free(&m->load);
     m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
     census_drop(&m->reconcile.census);
-    fetch_fail(m);
+    fetch_reset(m);
     m->insync_ms = 0;
     m->urgent = false;
     m->deaf = true;

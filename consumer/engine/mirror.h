@@ -85,7 +85,7 @@ struct mirror {
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
 
-    struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
+    struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
     char restart_why[256];     /* not empty: the source must begin again */
     struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */

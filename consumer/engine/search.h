@@ -76,6 +76,7 @@ struct mirror_search {
     int64_t refresh_ended_ms;
     struct silence silence;    /* the others were told of something that it was not */
     int64_t reconciled_ms;     /* wall clock of the last comparison of all entries; 0: not read yet */
+    unsigned reconcile_failed; /* comparisons since then that proved nothing */
 };
 
 static inline bool search_shows_objects(const struct mirror_search *s)

@@ -108,6 +108,19 @@ static void take_moved(struct mirror *m, struct mirror_search *s, struct contain
         give_up(m, &e);
 }
 
+/* It was gone, and is back before what lay under it was looked up. That may have been moved or deleted meanwhile without a word, so
+ * that it still is to be, where it should be now. */
+static void take_back(struct mirror *m, struct mirror_search *s, struct container *c, struct slice from, enum phase_word phase,
+                      bool read)
+{
+    struct err e;
+
+    c->sweep = true;
+    take_new(m, s, c, read);
+    if (!slice_eq(from, c->dn) && (!mirror_settle_load(m) || subtree_move(m, from, c->dn, phase, &e) != 0))
+        give_up(m, &e);
+}
+
 void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase, bool read)
 {
     struct slice stamp = entry_stamp(e);
@@ -127,6 +140,8 @@ void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry 
             take_moved(m, s, &c, was.dn, phase, read);
         else if (!slice_eq(was.stamp, c.stamp) || was.search != c.search)
             store(m, &c);
+    } else if (known && was.sweep) {
+        take_back(m, s, &c, was.dn, phase, read);
     } else {
         take_new(m, s, &c, read);
     }
@@ -151,8 +166,12 @@ void subtree_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid
     struct container c;
 
     if (containers_get(m->t, uuid, &c, &a) && search_tells_of(m, s, &c)) {
-        if (!c.gone)
+        if (!c.gone) {
             set_gone(m, &c, true);
+        } else if (!c.told) {   /* it had been found missing before it was told */
+            c.told = true;
+            store(m, &c);
+        }
         search_ask(s, uuid);
     }
     arena_free(&a);

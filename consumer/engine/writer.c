@@ -174,6 +174,15 @@ static bool knows_csns(const struct mirror *m)
     return true;
 }
 
+static int64_t lag_ms(const struct mirror *m)
+{
+    int64_t first = m->ahead[0].since_ms, other = m->ahead[1].since_ms;
+
+    if (first == 0 || (other != 0 && other < first))
+        first = other;
+    return first ? clock_mono_ms() - first : 0;
+}
+
 /* Fills the board from the mirror; its transaction is open. */
 static void publish(struct writer *w)
 {
@@ -187,7 +196,7 @@ static void publish(struct writer *w)
     for (unsigned i = 0; i < m->n_searches; i++)
         if (!m->searches[i].unused)
             publish_search(m, &m->searches[i], &s->searches[s->n_searches++]);
-    s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
+    s->lag_ms = !search_all_complete(m) || !knows_csns(m) ? -1 : lag_ms(m);
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];

@@ -758,6 +758,7 @@ void list_everything(int rc)
     s = reconcile_due(mirror);
     cr_assert_not_null(s);
     mirror->asked++;
+    csn_set_copy(&mirror->asked_highest, &s->highest);
     reconcile_begin(mirror, s, ++token);
     m->token = token;
     m->uri = slice_of("ldap://one");
@@ -776,14 +777,26 @@ void list_everything(int rc)
     scene_round(b);
 }
 
-void watch(void)
+static void watch_search(unsigned search)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
 
+    m->search = search;
     m->uri = slice_of("ldap://one");
     give_standing(b, m, csn_of_provider());
     scene_round(b);
+}
+
+void watch(void)
+{
+    watch_search(0);
+}
+
+void watch_of(enum search_kind kind)
+{
+    speak_of(kind);
+    watch_search(spoken_of);
 }
 
 void answer(void)

@@ -124,6 +124,7 @@ void answer_from_behind(void);            /* the truth, from a server whose cont
 void answer_without_context(const char *uri);   /* the truth, from a server that has none */
 
 void watch(void);                         /* what the watchdog reads */
+void watch_of(enum search_kind kind);     /* … for that search; not that for accounts */
 bool is_listing_due(void);   /* of reconciling */
 /* It is due: the listing that it asks for, with its result; not 0: it broke off after three. */
 void list_everything(int rc);
