@@ -174,48 +174,12 @@ void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct 
     csn_set_merge(&s->shown, &s->cookie.csns);
 }
 
-struct found {
-    struct buf absent, unknown;
-};
-
-static void found_absent(void *ctx, const uint8_t *uuid)
-{
-    buf_add(&((struct found *)ctx)->absent, uuid, UUID_BYTES);
-}
-
-static void found_unknown(void *ctx, const uint8_t *uuid)
-{
-    buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
-}
-
-static void sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
-{
-    struct found f = { 0 };
-    bool suspect = course_is_suspicious(m, s) || census->n == 0;
-    struct object told;
-
-    census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
-    for (size_t i = 0; i < f.absent.len; i += UUID_BYTES) {
-        if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0)
-            pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
-        else
-            search_ask(s, (uint8_t *)f.absent.p + i);   /* waits for an address, or is invalid */
-        arena_reset(&m->a);
-    }
-    if (f.absent.len)
-        log_info(m->subject, "%zu known entries were not shown; looking each up", f.absent.len / UUID_BYTES);
-    buf_add_slice(&s->ask, buf_slice(&f.unknown));
-    buf_free(&f.absent);
-    buf_free(&f.unknown);
-    m->urgent = true;
-}
-
-void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+bool course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     if (search_shows_objects(s))
-        sweep_objects(m, s, census, phase);
-    else
-        subtree_census(m, s, census);
+        return sweep_objects(m, s, census, phase);
+    subtree_census(m, s, census);
+    return true;
 }
 
 /* A full refresh is through: suspicion has had its sweep. */
@@ -228,14 +192,19 @@ static void end_suspicion(struct mirror *m, struct mirror_search *s)
     s->older_counts = false;
 }
 
-/* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
-static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+/* Its UUIDs, where a present phase or the lack of a cookie makes them count. False: the session was given up. */
+static bool take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
+    bool through = true;
+
     if (s->census.open && search_shows_objects(s))
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
-        course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
+        through = course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
     census_drop(&s->census);
+    if (through && !s->behind && !s->no_csn)
+        sweep_is_through(m, s, false);
+    return through;
 }
 
 /* Every few minutes for ever: a line in the log only where there is something to say. */
@@ -283,7 +252,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         return;   /* what it showed before may be old */
     if (m->load == NULL)
         ingest_settle_wants(m);
-    take_census(m, s, msg);
+    if (!take_census(m, s, msg))
+        return;
     if (msg->searched)
         poll_complete(m, s, msg);
     if (!s->had_cookie && !s->behind && !s->no_csn)

@@ -138,10 +138,13 @@ static void conclude(struct mirror *m, struct mirror_search *s, const struct syn
                     SLICE_ARG(why), (long long)try_again(m, s));
         return;
     }
+    if (s->complete && !s->unused && !m->load) {
+        if (!course_sweep(m, s, &m->reconcile.census, PHASE_LOCAL))
+            return;   /* it is still due */
+        sweep_is_through(m, s, true);
+    }
     set_last(m, s);
     s->reconcile_failed = 0;
-    if (s->complete && !s->unused && !m->load)
-        course_sweep(m, s, &m->reconcile.census, PHASE_LOCAL);
     log_info(m->subject, "reconciled %s: %zu entries differed and are read again", search_kind_word(s->kind), m->reconcile.differ);
 }
 

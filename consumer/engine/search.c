@@ -291,6 +291,7 @@ void search_read(struct mirror *m, struct mirror_search *s)
     if (meta_get(m->t, "highest", key, &v))
         csn_set_parse(v, &s->highest);
     s->older_counts = meta_get(m->t, "older", key, &v);
+    s->sweeping = meta_get(m->t, "sweeping", key, &v);
 }
 
 void search_write(struct mirror *m, struct mirror_search *s)

@@ -70,6 +70,7 @@ struct mirror_search {
     bool cookie_dirty;         /* differs from what is stored */
     bool older_counts;         /* after `resync`, or when the directory went back: older content counts until a full refresh is through */
     struct census census;
+    bool sweeping;             /* what one did not see was not all made pending: sweep.c */
     struct buf ask;            /* UUIDs to look up, sent after the commit */
     int64_t received;
     int64_t refresh_began_ms;  /* monotonic */
