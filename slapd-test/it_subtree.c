@@ -188,3 +188,86 @@ Test(subtree, while_it_is_down_by_present_phase, .timeout = 280)
     CHECK(a, a->target.lines == before, "who might only be out of sight was deleted");
     end_company(&a);
 }
+
+/* ---- what the bases share can't be read --------------------------------------------------------------------- */
+
+#define GROUPS "ou=groups," SUFFIX
+
+static const char *const closed[] = {"to dn.exact=\"" SUFFIX "\" by * none", "to * by * read", NULL};
+static const char *const open_to_all[] = {"to * by * read", NULL};
+
+static void set_closed(struct slapdtest *s, bool on)
+{
+    cr_assert(slapdtest_set_access(s, on ? closed : open_to_all) == 0, "%s", slapdtest_error(s));
+}
+
+static size_t count_containers(struct axsync *a)
+{
+    json_t *connector = axsync_peek(a), *search;
+    size_t i, n = 0;
+
+    json_array_foreach(json_object_get(connector, "searches"), i, search)
+        n += strcmp(axsync_text(search, "kind"), "containers") == 0;
+    json_decref(connector);
+    return n;
+}
+
+static bool all_wait(struct axsync *a, void *ctx)
+{
+    json_t *connector = axsync_peek(a);
+    bool all = axsync_entries(connector, "waiting") == SALES;
+
+    (void)ctx;
+    json_decref(connector);
+    return all;
+}
+
+static struct axsync *closed_company(void)
+{
+    struct slapdtest_options options = {.dbnosync = true, .sessionlog = 10000};
+    struct slapdtest *s = run_company(&options, STAFF);
+    struct axsync *a;
+
+    cr_assert(slapdtest_add(s, GROUPS, "objectClass: organizationalUnit\nou: groups\n") == 0, "%s", slapdtest_error(s));
+    set_closed(s, true);
+    a = axsync_new(s, ROOMY "groupBaseDN = \"" GROUPS "\"\n");
+    add_sales(a, PEOPLE);
+    axsync_start(a);
+    axsync_await_mirror(a, &everybody);
+    axsync_await_settled(a);
+    return a;
+}
+
+/* An administrator may let axsync read the two bases and nothing else. Renames are followed; but nothing proves then that somebody is
+ * nowhere any more, so that whoever went stays. */
+Test(subtree, bases_alone_may_be_read, .timeout = 280)
+{
+    struct axsync *a = closed_company();
+    size_t before = a->target.lines;
+
+    CHECK(a, count_containers(a) == 2, "%zu searches for containers", count_containers(a));
+    CHECK(a, axsync_log_count(a, "can't be searched") == 1, "not told once");
+    for (size_t i = 0; i < 4; i++)
+        go(a, &steps[i % 2], i >= 2);
+    move_out(a);
+    axsync_await(a, "all of the branch waits", all_wait, NULL);
+    move_in(a);
+    mirrored_by(a, before, 0);
+    end_company(&a);
+}
+
+/* The right is given before anybody goes, and taken before anybody comes. */
+Test(subtree, bases_alone_may_be_read_at_times, .timeout = 280)
+{
+    struct axsync *a = closed_company();
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        axsync_stop(a);
+        set_closed(a->server, i % 2);
+        axsync_start(a);
+        axsync_await_caught_up(a);
+        CHECK(a, count_containers(a) == (i % 2 ? 2 : 1), "%zu searches for containers", count_containers(a));
+        go(a, &steps[i], false);
+    }
+    end_company(&a);
+}

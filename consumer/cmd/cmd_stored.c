@@ -20,14 +20,17 @@ static void read_search(struct txn *t, const struct config_connector *c, enum se
     struct status_search *s = &out->searches[out->n_searches];
     char *base = search_base(c, kind);
     struct slice cookie;
+    bool stored = meta_get(t, "cookie", search_kind_key(kind), &cookie);
 
-    if (base == NULL)
+    if (base == NULL || (!stored && search_use(c, kind) == SPEC_APART)) {
+        free(base);
         return;
+    }
     out->n_searches++;
     status_text(s->kind, sizeof(s->kind), search_kind_word(kind));
     status_text(s->base, sizeof(s->base), base);
     status_text(s->phase, sizeof(s->phase), "idle");
-    if (meta_get(t, "cookie", search_kind_key(kind), &cookie))
+    if (stored)
         snprintf(s->cookie, sizeof(s->cookie), "%.*s", SLICE_ARG(cookie));
     s->expected = -1;
     free(base);

@@ -73,6 +73,7 @@ static void begin_session(struct mirror *m, const struct sync_msg *msg)
     m->polled = 0;
     free(m->uri);
     m->uri = msg->uri.len ? mem_printf("%.*s", SLICE_ARG(msg->uri)) : NULL;
+    search_choose(m, msg->apart);
     finish_load(m);
     if (!m->deaf)
         subtree_begin_session(m);
@@ -160,7 +161,7 @@ void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct 
     bool malformed = false;
 
     /* Only since when: the distances stay, or an alarm that is a false one would come again at each message. */
-    m->ahead.since_ms = s->silence.since_ms = 0;
+    m->ahead[search_side(m, s)].since_ms = s->silence.since_ms = 0;
     if (s->behind) {
         take_cookie_from_behind(m, s, msg->cookie);
         return;
@@ -175,65 +176,12 @@ void course_take_cookie(struct mirror *m, struct mirror_search *s, const struct 
     csn_set_merge(&s->shown, &s->cookie.csns);
 }
 
-struct found {
-    struct buf absent, unknown;
-};
-
-static void found_absent(void *ctx, const uint8_t *uuid)
-{
-    buf_add(&((struct found *)ctx)->absent, uuid, UUID_BYTES);
-}
-
-static void found_unknown(void *ctx, const uint8_t *uuid)
-{
-    buf_add(&((struct found *)ctx)->unknown, uuid, UUID_BYTES);
-}
-
-/* Why what is missing now will be held, for the holds: the look-ups are answered when the suspicion itself has had its sweep. */
-static void note_suspicion(struct mirror *m, const struct mirror_search *s, bool empty)
-{
-    const char *key = search_kind_key(s->kind);
-    struct slice why;
-
-    if (empty)
-        why = slice_of("a full listing showed nothing at all");
-    else if (meta_get(m->t, "suspicion", key, &why))
-        why = arena_copy(&m->a, why.p, why.len);
-    else
-        why = slice_of("the list came from another server than the last one, or shows entries as they were before");
-    meta_put(m->t, "suspected", key, why);
-}
-
-static void sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
-{
-    struct found f = { 0 };
-    bool suspect = course_is_suspicious(m, s) || census->n == 0;
-    struct object told;
-
-    if (suspect)
-        note_suspicion(m, s, census->n == 0);
-    census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
-    for (size_t i = 0; i < f.absent.len; i += UUID_BYTES) {
-        if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0)
-            pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
-        else
-            search_ask(s, (uint8_t *)f.absent.p + i);   /* waits for an address, or is invalid */
-        arena_reset(&m->a);
-    }
-    if (f.absent.len)
-        log_info(m->subject, "%zu known entries were not shown; looking each up", f.absent.len / UUID_BYTES);
-    buf_add_slice(&s->ask, buf_slice(&f.unknown));
-    buf_free(&f.absent);
-    buf_free(&f.unknown);
-    m->urgent = true;
-}
-
-void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
+bool course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase)
 {
     if (search_shows_objects(s))
-        sweep_objects(m, s, census, phase);
-    else
-        subtree_census(m, s, census);
+        return sweep_objects(m, s, census, phase);
+    subtree_census(m, s, census);
+    return true;
 }
 
 /* A full refresh is through: suspicion has had its sweep. */
@@ -246,14 +194,19 @@ static void end_suspicion(struct mirror *m, struct mirror_search *s)
     s->older_counts = false;
 }
 
-/* Its UUIDs, where a present phase or the lack of a cookie makes them count. */
-static void take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+/* Its UUIDs, where a present phase or the lack of a cookie makes them count. False: the session was given up. */
+static bool take_census(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
+    bool through = true;
+
     if (s->census.open && search_shows_objects(s))
         pend_seen_present(m, s);
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
-        course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
+        through = course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
     census_drop(&s->census);
+    if (through && !s->behind && !s->no_csn)
+        sweep_is_through(m, s, false);
+    return through;
 }
 
 /* Every few minutes for ever: a line in the log only where there is something to say. */
@@ -272,7 +225,7 @@ static void enter_insync(struct mirror *m)
 
     for (unsigned i = 0; i < m->n_searches; i++) {
         received += m->searches[i].received;
-        ended = m->searches[i].refresh_ended_ms > ended ? m->searches[i].refresh_ended_ms : ended;
+        ended = !m->searches[i].unused && m->searches[i].refresh_ended_ms > ended ? m->searches[i].refresh_ended_ms : ended;
     }
     m->insync_ms = m->now_ms;
     m->last_error[0] = '\0';
@@ -280,7 +233,7 @@ static void enter_insync(struct mirror *m)
         behind_tell(m, &m->searches[i]);
     if (m->polling) {
         m->polled = m->session;
-        m->ahead = (struct silence){ 0 };
+        memset(m->ahead, 0, sizeof(m->ahead));
         tell_poll(m, received, ended - began);
         return;
     }
@@ -302,7 +255,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         return;   /* what it showed before may be old */
     if (m->load == NULL)
         ingest_settle_wants(m);
-    take_census(m, s, msg);
+    if (!take_census(m, s, msg))
+        return;
     if (msg->searched)
         poll_complete(m, s, msg);
     else
@@ -328,18 +282,19 @@ void course_restart_empty(struct mirror *m, struct mirror_search *s, const struc
 
 /* ---- the second connection ---------------------------------------------------------------------------------- */
 
-/* Whether contextCSN is ahead of all that the searches brought. They are taken together: slapd tells of a deletion the search that
- * showed the entry, and says nothing to the others. */
-static bool is_ahead(const struct mirror *m, const struct csn_set *context)
+/* Whether contextCSN is ahead of all that the searches of its naming context brought. They are taken together: slapd tells of a
+ * deletion the search that showed the entry, and says nothing to the others. */
+static bool is_ahead(const struct mirror *m, unsigned side, const struct csn_set *context)
 {
     struct csn_set all = { 0 };
     bool ahead;
     uint16_t sid;
 
-    for (unsigned i = 0; i < m->n_searches; i++) {
-        csn_set_merge(&all, &m->searches[i].cookie.csns);
-        csn_set_merge(&all, &m->searches[i].poll_csns);
-    }
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (search_side(m, &m->searches[i]) == side) {
+            csn_set_merge(&all, &m->searches[i].cookie.csns);
+            csn_set_merge(&all, &m->searches[i].poll_csns);
+        }
     ahead = csn_set_behind(&all, context, &sid);
     csn_set_free(&all);
     return ahead;
@@ -380,12 +335,14 @@ static void watch(struct mirror *m, const struct sync_msg *msg, const struct csn
 {
     bool complete = search_all_complete(m);
     /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
-    bool ahead = complete && !m->searches[msg->search].behind && (is_ahead(m, context) || is_numbered_ahead(m, msg->last_change));
+    unsigned side = search_side(m, &m->searches[msg->search]);
+    bool ahead = complete && !m->searches[msg->search].behind && (is_ahead(m, side, context) || is_numbered_ahead(m, msg->last_change));
+    struct silence *silence = &m->ahead[side];
     uint16_t sid;
 
     if (m->polling)   /* it shows as lag; the next poll will tell */
-        m->ahead.since_ms = !ahead ? 0 : m->ahead.since_ms ? m->ahead.since_ms : clock_mono_ms();
-    else if (is_overdue(m, &m->ahead, ahead))
+        silence->since_ms = !ahead ? 0 : silence->since_ms ? silence->since_ms : clock_mono_ms();
+    else if (is_overdue(m, silence, ahead))
         snprintf(m->restart_why, sizeof(m->restart_why),
                  "the server's %s moved and no message came: the search is issued again",
                  msg->last_change > 0 ? "lastChangeNumber" : "contextCSN");
@@ -393,7 +350,7 @@ static void watch(struct mirror *m, const struct sync_msg *msg, const struct csn
         struct mirror_search *s = &m->searches[i];
 
         if (is_overdue(m, &s->silence,
-                       complete && !s->behind && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
+                       complete && !s->behind && !s->unused && csn_set_behind(&s->cookie.csns, &m->heard[search_side(m, s)], &sid)))
             snprintf(m->restart_why, sizeof(m->restart_why),
                      "the search for %s was told nothing of what the others were: it is issued again", search_kind_word(s->kind));
     }
@@ -424,7 +381,11 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg)
 {
     struct mirror_search *s = &m->searches[msg->search];
     struct csn_set context = { 0 };
-    bool reloaded = behind_see_mark(m, s, msg->mark);
+    bool reloaded;
+
+    if (s->unused && msg->token == 0)
+        return;   /* the watchdog reads for all */
+    reloaded = behind_see_mark(m, s, msg->mark);
 
     behind_csns(msg, &context);
     if (msg->token != 0) {

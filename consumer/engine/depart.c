@@ -78,7 +78,7 @@ bool depart_must_stay(struct mirror *m, const struct pending *p)
 {
     if (p->reason == PENDING_APPROVED)
         return false;
-    return search_any_refreshing(m) ||
+    return search_any_refreshing(m) || sweep_any(m) ||
            (p->what == PENDING_MEMBER && members_may_be_unknown(m)) ||
            (p->what == PENDING_DELETE && p->reason == PENDING_WAITING &&
             (m->store->pending_unanswered > 0 || !search_of(m, p->kind)->complete));

@@ -8,23 +8,37 @@
 #include "log.h"
 #include "mirror.h"
 
-static bool is_queued(const struct fetch *f, const uint8_t *uuid)
+/* ---- the queue ---------------------------------------------------------------------------------------------- */
+
+static bool is_empty(const struct fetch *f)
 {
-    for (size_t i = 0; i < f->queue.len; i += UUID_BYTES)
-        if (memcmp(f->queue.p + i, uuid, UUID_BYTES) == 0)
-            return true;
-    return false;
+    return f->queue.len == f->head;
+}
+
+static const uint8_t *first(const struct fetch *f)
+{
+    return (const uint8_t *)f->queue.p + f->head;
+}
+
+/* Linear in all: what is moved is less than what was taken since the last time. */
+static void take_first(struct fetch *f)
+{
+    f->head += UUID_BYTES;
+    if (f->head < f->queue.len - f->head)
+        return;
+    memmove(f->queue.p, f->queue.p + f->head, f->queue.len - f->head);
+    f->queue.len -= f->head;
+    f->head = 0;
 }
 
 void fetch_later(struct mirror *m, const uint8_t *container)
 {
-    if (!is_queued(&m->fetch, container))
-        buf_add(&m->fetch.queue, container, UUID_BYTES);
+    buf_add(&m->fetch.queue, container, UUID_BYTES);
 }
 
 bool fetch_is_idle(const struct mirror *m)
 {
-    return m->fetch.queue.len == 0;
+    return is_empty(&m->fetch);
 }
 
 void fetch_free(struct mirror *m)
@@ -44,8 +58,7 @@ static void stop_reading(struct fetch *f)
 
 static void drop_first(struct fetch *f)
 {
-    f->queue.len -= UUID_BYTES;
-    memmove(f->queue.p, f->queue.p + UUID_BYTES, f->queue.len);
+    take_first(f);
     stop_reading(f);
 }
 
@@ -55,7 +68,7 @@ static void put_off(struct mirror *m)
     struct fetch *f = &m->fetch;
     uint8_t uuid[UUID_BYTES];
 
-    memcpy(uuid, f->queue.p, UUID_BYTES);
+    memcpy(uuid, first(f), UUID_BYTES);
     drop_first(f);
     buf_add(&f->queue, uuid, UUID_BYTES);
     f->after_ms = m->now_ms + (int64_t)m->conf->retry_interval * 1000;
@@ -81,7 +94,7 @@ static char *place_of(const struct mirror *m, const struct mirror_search *s, con
     struct buf canonical = { 0 };
     char *base = NULL;
 
-    if (spec->scope == LDAP_SCOPE_SUBTREE && dn_normalise(c->dn, &canonical)) {
+    if (!s->unused && spec->scope == LDAP_SCOPE_SUBTREE && dn_normalise(c->dn, &canonical)) {
         if (dn_within(buf_slice(&canonical), buf_slice(&s->base)))
             base = mem_printf("%.*s", SLICE_ARG(c->dn));
         else if (dn_within(buf_slice(&s->base), buf_slice(&canonical)))
@@ -112,7 +125,7 @@ static struct mirror_search *next_search(struct mirror *m, const struct containe
 
 static bool may_ask(struct mirror *m)
 {
-    return m->fetch.queue.len > 0 && search_all_complete(m) && m->load == NULL && m->asked == 0 &&
+    return !is_empty(&m->fetch) && search_all_complete(m) && m->load == NULL && m->asked == 0 &&
            m->fetch.token == 0 && search_asking(m, 0) == NULL;
 }
 
@@ -124,7 +137,7 @@ struct mirror_search *fetch_due(struct mirror *m, char **base)
 
     *base = NULL;
     while (s == NULL && may_ask(m) && m->now_ms >= m->fetch.after_ms) {
-        if (containers_get(m->t, (const uint8_t *)m->fetch.queue.p, &c, &a) && c.fetch && !c.gone) {
+        if (containers_get(m->t, first(&m->fetch), &c, &a) && c.fetch && !c.gone) {
             s = next_search(m, &c, base);
             if (s == NULL)
                 finish(m, &c);
@@ -139,7 +152,7 @@ struct mirror_search *fetch_due(struct mirror *m, char **base)
 
 int64_t fetch_next(const struct mirror *m)
 {
-    if (m->fetch.queue.len == 0 || !search_all_complete(m) || m->asked > 0 || m->fetch.token != 0)
+    if (is_empty(&m->fetch) || !search_all_complete(m) || m->asked > 0 || m->fetch.token != 0)
         return -1;
     return m->fetch.after_ms > m->now_ms ? m->fetch.after_ms : m->now_ms;
 }
@@ -158,7 +171,7 @@ void fetch_listed(struct mirror *m, struct mirror_search *s, const struct sync_m
 
     if (f->token == 0 || msg->token != f->token)
         return;
-    if (!m->context_trusted)
+    if (!m->context_trusted || s->behind)   /* then it counts as one that is gone: behind_is_past() */
         f->failed = true;
     else if (census_has(&f->gone, msg->entry->uuid))
         return;
@@ -179,9 +192,9 @@ void fetch_end(struct mirror *m, const struct sync_msg *msg)
         log_warning(m->subject, "reading what lies under a container: %.*s; tried again", SLICE_ARG(msg->text));
         f->failed = true;
     }
-    if (!m->context_trusted)
+    if (!m->context_trusted || m->searches[f->at].behind)
         f->failed = true;
-    if (f->failed && f->queue.len > 0)
+    if (f->failed && !is_empty(f))
         put_off(m);
 }
 
@@ -191,7 +204,9 @@ void fetch_gone(struct mirror *m, const uint8_t *uuid)
         census_saw(&m->fetch.gone, uuid);
 }
 
-void fetch_fail(struct mirror *m)
+void fetch_reset(struct mirror *m)
 {
-    m->fetch.failed = m->fetch.running;
+    stop_reading(&m->fetch);
+    buf_reset(&m->fetch.queue);
+    m->fetch.head = 0;
 }

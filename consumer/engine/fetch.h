@@ -11,7 +11,9 @@ struct mirror;
 struct mirror_search;
 
 struct fetch {
-    struct buf queue;          /* UUIDs of containers; the first one is being read */
+    struct buf queue;          /* UUIDs of containers, from `head` on; the first one is being read. One that is there twice is read
+                                  once: the flag in its row says whether it is still to be */
+    size_t head;               /* bytes of the queue that were taken: moved away when they are half of it */
     bool running;
     unsigned at;               /* searches from this index on were asked */
     uint32_t token;            /* of the request under way; 0: none is */
@@ -33,8 +35,8 @@ void fetch_listed(struct mirror *m, struct mirror_search *s, const struct sync_m
 void fetch_end(struct mirror *m, const struct sync_msg *msg);
 /* Any entry was reported deleted. */
 void fetch_gone(struct mirror *m, const uint8_t *uuid);
-/* What was read so far is lost. */
-void fetch_fail(struct mirror *m);
+/* Forgets the queue, and what was read so far of its first one: the flags in the rows are read anew. */
+void fetch_reset(struct mirror *m);
 bool fetch_is_idle(const struct mirror *m);
 void fetch_free(struct mirror *m);
 

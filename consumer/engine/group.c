@@ -360,17 +360,33 @@ static void bind_object(struct mirror *m, const struct object *o, const struct o
     buf_free(&ref);
 }
 
-/* Removals that waited for the release of the member's own deletion or rename. */
-static void release_tied(struct mirror *m, struct slice address, enum cause cause, enum phase_word phase)
+/* The removal was held or rejected: that the member has another address now is no reason for it. He is a member under the new one, and
+ * the removal, still in its hold, is of that. (The old one can't stay: it may soon be somebody else's.) */
+static bool stays_held(struct mirror *m, const struct pending *p, struct slice now)
+{
+    struct pending moved = *p;
+    uint32_t live;
+
+    if (now.len == 0 || (p->reason != PENDING_HELD && p->reason != PENDING_REJECTED) || told_get(m->t, p->uuid, now, &live))
+        return false;
+    moved.alias = now;
+    pend_put(m, &moved);
+    told_put(m->t, p->uuid, now, 0);
+    return true;
+}
+
+/* Removals that waited for the release of the member's own deletion, or rename: `now` is the new address. */
+static void release_tied(struct mirror *m, struct slice address, struct slice now, enum cause cause, enum phase_word phase)
 {
     struct buf next = { 0 };
     struct object group;
     struct pending p;
 
     while (pending_leaving_next(m->t, address, &next, &p, &m->a)) {
-        struct member_diff told = { .lost = &address, .n_lost = 1 };
+        struct member_diff told = { .add = &now, .lost = &address, .n_lost = 1 };
 
-        pend_drop(m, &p, true);
+        told.n_add = stays_held(m, &p, now);
+        pend_drop(m, &p, !told.n_add);
         if (objects_get(m->t, p.uuid, &group, &m->a) == 0)
             continue;
         told_del(m->t, p.uuid, address);
@@ -392,7 +408,7 @@ void group_object_changed(struct mirror *m, const struct object *before, const s
     if (before)
         bind_object(m, before, after, cause, phase, released);
     if (before && released && !(after && slice_eq(before->address, after->address)))
-        release_tied(m, before->address, cause, phase);
+        release_tied(m, before->address, after ? after->address : (struct slice){ 0 }, cause, phase);
 }
 
 void group_untie(struct mirror *m, const struct pending *gone)

@@ -13,6 +13,8 @@
 
 /* A gap between two runs counts for at most a day (SPEC.md 2.7). */
 #define GAP_MAX_MS ((int64_t)86400 * 1000)
+/* Dirty pages are private memory until the commit. */
+#define BYTES_PER_COMMIT ((size_t)4 << 20)
 /* The wall clock wanders by this much without having jumped. */
 #define CLOCK_SLACK_MS 2000
 
@@ -116,7 +118,7 @@ static void reset(struct mirror *m)
     load_free(&m->load);
     m->reconcile.search = NULL;   /* a listing under way proves nothing any more */
     census_drop(&m->reconcile.census);
-    fetch_fail(m);
+    fetch_reset(m);
     m->insync_ms = 0;
     m->urgent = false;
     m->deaf = true;
@@ -155,6 +157,22 @@ int mirror_commit(struct mirror *m, struct err *e)
     }
     m->urgent = false;
     return 0;
+}
+
+bool mirror_is_full(const struct mirror *m)
+{
+    return (m->stop && *m->stop) || txn_bytes(m->t) >= BYTES_PER_COMMIT;
+}
+
+int mirror_pause(struct mirror *m, const char *work, struct err *e)
+{
+    int rc = mirror_commit(m, e);
+
+    mirror_begin(m);   /* after a failure too: what follows in this round works in one */
+    if (rc != 0)
+        return -1;
+    m->urgent = true;   /* so that the writer tells the sinks and the status of what was committed here */
+    return m->stop && *m->stop ? err_set(e, ERR_TEMP, "stopped while %s; the next start goes on", work) : 0;
 }
 
 int mirror_end_load(struct mirror *m, struct err *e)
@@ -252,9 +270,8 @@ static struct slice known_dn(struct mirror *m, const struct mirror_search *s, co
     return containers_get(m->t, uuid, &c, a) ? c.dn : none;
 }
 
-struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, struct arena *a)
+struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, size_t n, struct arena *a)
 {
-    size_t n = s->ask.len / UUID_BYTES;
     struct slice *dns = arena_alloc(a, (n + 1) * sizeof(*dns));
     struct arena scratch = { 0 };
 

@@ -9,6 +9,7 @@
  *             overtaken.c … and which answers may be older than what was told
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
+ *             sweep.c     … and what was not seen becomes pending
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -89,7 +90,7 @@ struct mirror {
     bool freeing;
 
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
-    struct silence ahead;      /* contextCSN is ahead of all that the searches brought */
+    struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
     char restart_why[256];     /* not empty: the source must begin again */
     struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
@@ -109,6 +110,10 @@ void mirror_begin(struct mirror *m);
 /* Stores the cookies that moved and commits. On failure everything of the transaction is undone, memory is read back from the disk,
  * and the session must begin again from what is stored: m->restart_why says so, and m->undone why. */
 int mirror_commit(struct mirror *m, struct err *e);
+/* Between two pieces of long work: whether the transaction is to end here, since it is large, or the program is to end. */
+bool mirror_is_full(const struct mirror *m);
+/* … then it commits, and begins another one. -1 and *e: that failed, or (ERR_TEMP) the program is to end while `work`. */
+int mirror_pause(struct mirror *m, const char *work, struct err *e);
 /* Ends a first load: commits, builds the indexes, begins a new transaction. */
 int mirror_end_load(struct mirror *m, struct err *e);
 /* Gives an action its time, connector and seq and queues it. */
@@ -120,8 +125,8 @@ void mirror_emit_return(struct mirror *m, const struct object *gone, const struc
                         enum phase_word phase);
 /* Whether the clock jumped since the last call; then all that waits is shifted with it. */
 void mirror_watch_clock(struct mirror *m);
-/* After a commit: the DNs that those in s->ask were told with, empty: unknown. */
-struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, struct arena *a);
+/* After a commit: the DNs that the first n in s->ask were told with, empty: unknown. */
+struct slice *mirror_asked_dns(struct mirror *m, const struct mirror_search *s, size_t n, struct arena *a);
 /* A deletion is told while a first load is under way, or its last search has ended: the load ends now. False: it failed, and
  * the session was given up. */
 bool mirror_settle_load(struct mirror *m);
@@ -194,8 +199,18 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg);
 /* Whether absences found now become a hold. */
 bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s);
 
-/* A census of a search is through and counts: what was not seen in it is looked up, and what is unknown is read. */
-void course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
+/* A census of a search is through and counts: what was not seen in it is looked up, and what is unknown is read. False: not all of it
+ * could be done, and the session was given up. */
+bool course_sweep(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
+
+/* sweep.c: what a census did not see */
+
+/* As course_sweep(), of objects. */
+bool sweep_objects(struct mirror *m, struct mirror_search *s, struct census *census, enum phase_word phase);
+/* A refresh of the search, or a listing, came to its end and counts: one that was cut short is made good. */
+void sweep_is_through(struct mirror *m, struct mirror_search *s, bool by_listing);
+/* Whether one was cut short: then nothing that takes away may go out. */
+bool sweep_any(const struct mirror *m);
 
 /* behind.c: a provider that is behind us, restored, emptied or reloaded */
 
@@ -310,8 +325,8 @@ int64_t pend_settle_ms(const struct mirror *m);
 /* Puts a row into the open hold of its kind, or into a new one. */
 void pend_hold(struct mirror *m, struct pending *p, const char *why);
 uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why);
-/* … and all such rows that wait. */
-void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why);
+/* … and all such rows that wait. -1 and *e: a commit in between failed, or the program is to end; the guard must look again. */
+int pend_hold_all(struct mirror *m, const struct guarded *of, const char *why, struct err *e);
 /* The guard looks at the row's kind in this round. */
 void pend_judge_later(struct mirror *m, const struct pending *p);
 void pend_put(struct mirror *m, const struct pending *p);

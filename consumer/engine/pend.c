@@ -89,15 +89,16 @@ void pend_hold(struct mirror *m, struct pending *p, const char *why)
     pend_put(m, p);
 }
 
-void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why)
+int pend_hold_all(struct mirror *m, const struct guarded *of, const char *why, struct err *e)
 {
     struct buf next = { 0 };
     struct arena a = { 0 };
     struct pending p;
     struct hold h;
     uint32_t id = hold_find_open(m->t, of, &h, &m->a) ? h.id : 0;
+    int rc = 0;
 
-    while (pending_next(m->t, NULL, &next, &p, &a)) {
+    while (rc == 0 && pending_next(m->t, NULL, &next, &p, &a)) {
         struct guarded its = pending_guarded(&p);
 
         if (p.reason == PENDING_WAITING && pending_is_guarded(&p) && guarded_same(&its, of)) {
@@ -106,11 +107,14 @@ void pend_hold_all(struct mirror *m, const struct guarded *of, const char *why)
             p.due_ms = 0;
             p.asked = false;
             pend_put(m, &p);
+            if (mirror_is_full(m))
+                rc = mirror_pause(m, "what waits is held", e);
         }
         arena_reset(&a);
     }
     buf_free(&next);
     arena_free(&a);
+    return rc;
 }
 
 /* A row that begins to wait: it joins the open hold of its kind, or waits for its time and the guard. why: of its suspicion. */
@@ -131,14 +135,21 @@ static void begin_waiting(struct mirror *m, struct pending *p, const char *why)
     pend_put(m, p);
 }
 
-/* Why this row's absence is held. */
+/* Of what it was a suspicion: one that lasts, or the one under which the last sweep was made. */
 static const char *suspicion_of(struct mirror *m, const struct pending *p)
 {
-    struct slice why;
+    const char *key = search_kind_key(search_of(m, p->kind)->kind);
+    static const char words[] = "found missing under suspicion";
+    struct slice why = { 0 };
+    size_t size;
+    char *text;
 
-    if (!meta_get(m->t, "suspected", search_kind_key(search_of(m, p->kind)->kind), &why))
-        return "found missing under suspicion";
-    return arena_copy(&m->a, why.p, why.len).p;
+    if (!meta_get(m->t, "suspicion", key, &why) && !meta_get(m->t, "suspected", key, &why))
+        return words;
+    size = why.len + sizeof(words) + 2;
+    text = arena_alloc(&m->a, size);
+    snprintf(text, size, "%s: %.*s", words, SLICE_ARG(why));
+    return text;
 }
 
 void pend_suspect(struct mirror *m, struct pending *p, const char *why)
@@ -170,7 +181,7 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
         return;
     }
     p->due_ms = p->detected_ms + grace_ms(m);
-    begin_waiting(m, p, suspicion ? suspicion : suspicion_of(m, p));
+    begin_waiting(m, p, suspicion ? suspicion : p->suspect ? suspicion_of(m, p) : "");
 }
 
 static struct pending new_row(const struct mirror *m, const struct object *told, enum pending_what what,

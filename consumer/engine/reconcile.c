@@ -48,6 +48,20 @@ void reconcile_at_once(struct mirror *m, struct mirror_search *s)
         store_last(m, s, m->now_ms - (int64_t)m->conf->reconcile_interval * 1000);
 }
 
+/* After a listing that proved nothing: after maxRetryInterval, and then at doubling distances, at most reconcileInterval. Returns the
+ * seconds. */
+static int64_t try_again(struct mirror *m, struct mirror_search *s)
+{
+    int64_t interval = m->conf->reconcile_interval, after = m->conf->max_retry_interval;
+
+    for (unsigned i = 0; i < s->reconcile_failed && after < interval; i++)
+        after *= 2;
+    after = after < interval ? after : interval;
+    s->reconcile_failed++;
+    store_last(m, s, m->now_ms - (interval - after) * 1000);
+    return after;
+}
+
 /* One listing at a time, and only in sync: what a refresh under way is about to show is no difference. */
 static bool may_begin(const struct mirror *m)
 {
@@ -68,7 +82,7 @@ struct mirror_search *reconcile_due(struct mirror *m)
     if (!may_begin(m))
         return NULL;
     for (unsigned i = 0; i < m->n_searches; i++)
-        if (is_due(m, &m->searches[i]))
+        if (!m->searches[i].unused && is_due(m, &m->searches[i]))
             return &m->searches[i];
     return NULL;
 }
@@ -83,7 +97,7 @@ int64_t reconcile_next(const struct mirror *m)
         const struct mirror_search *s = &m->searches[i];
         int64_t at = s->reconciled_ms + (int64_t)m->conf->reconcile_interval * 1000;
 
-        if (s->reconciled_ms != 0 && (first < 0 || at < first))
+        if (!s->unused && s->reconciled_ms != 0 && (first < 0 || at < first))
             first = at;
     }
     return first;
@@ -121,6 +135,26 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
     r->differ++;
 }
 
+static void conclude(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+{
+    if (msg->rc != 0 || !m->context_trusted) {
+        struct slice why = msg->rc != 0 ? msg->text : slice_of(m->context_why);
+
+        log_warning(m->subject, "reconciling %s: %.*s; nothing is concluded, tried again in %lld s", search_kind_word(s->kind),
+                    SLICE_ARG(why), (long long)try_again(m, s));
+        return;
+    }
+    if (s->complete && !s->unused && !m->load) {
+        if (!course_sweep(m, s, &m->reconcile.census, PHASE_LOCAL))
+            return;   /* it is still due */
+        sweep_is_through(m, s, true);
+    }
+    set_last(m, s);
+    s->reconcile_failed = 0;
+    log_line(m->reconcile.differ ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, m->subject, "reconciled %s: %zu entries differed and are read again",
+             search_kind_word(s->kind), m->reconcile.differ);
+}
+
 /* The listing is through. Only a whole one, of a server that is not behind, proves anything. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg)
 {
@@ -130,16 +164,8 @@ void reconcile_end(struct mirror *m, const struct sync_msg *msg)
     if (s == NULL || msg->token != r->token)
         return;
     r->search = NULL;
-    set_last(m, s);
-    if (msg->rc != 0)
-        log_warning(m->subject, "reconciling: %.*s; tried again after reconcileInterval", SLICE_ARG(msg->text));
-    else if (!m->context_trusted)
-        log_warning(m->subject, "reconciling: %s; nothing is concluded", m->context_why);
-    else if (s->complete && !m->load)
-        course_sweep(m, s, &r->census, PHASE_LOCAL);
+    conclude(m, s, msg);
     if (!search_shows_objects(s))
         subtree_forget(m);
-    log_line(r->differ ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, m->subject, "reconciled %s: %zu entries differed and are read again",
-             search_kind_word(s->kind), r->differ);
     census_drop(&r->census);
 }

@@ -34,7 +34,10 @@ static void ask_again_later(struct mirror *m, struct pending *p, struct slice wh
     p->asked = p->again = false;
     p->answered = true;
     if (is_hopeless(m, p)) {
-        pend_hold(m, p, "could not be looked up for as long as reconcileInterval");
+        char *hopeless = mem_printf("could not be looked up for as long as reconcileInterval: %.*s", SLICE_ARG(why));
+
+        pend_hold(m, p, hopeless);
+        free(hopeless);
         return;
     }
     p->due_ms = m->now_ms + (int64_t)m->conf->retry_interval * 1000;
@@ -242,7 +245,7 @@ static void count_entries(struct mirror *m, const struct guarded *of, struct gua
     buf_free(&uuids);
 }
 
-static void judge_one(struct mirror *m, const struct guarded *of)
+static int judge_one(struct mirror *m, const struct guarded *of, struct err *e)
 {
     const struct config_guard *g = &m->conf->guard;
     struct guard_limits limits = { g->max_deletes, g->max_delete_percent, g->max_clears, g->max_clear_percent,
@@ -252,20 +255,23 @@ static void judge_one(struct mirror *m, const struct guarded *of)
     struct hold h;
 
     if (!guard_holds(of->kind, &limits, &count, why))
-        return;
+        return 0;
     if (of->kind != GUARD_MEMBERS)   /* of one group: there the rows are what counts */
         count_entries(m, of, &count);
     if (!guard_holds(of->kind, &limits, &count, why))
-        return;
+        return 0;
     /* What comes joins an open hold by itself, but some may have waited before it was opened for another reason. */
     if (!hold_find_open(m->t, of, &h, &m->a))
         pend_open_hold(m, of, why);
-    pend_hold_all(m, of, why);
+    return pend_hold_all(m, of, why, e);
 }
 
-static void judge(struct mirror *m)
+/* -1: it could not be done to the end. Then it is still to be done, at the next start too (release_recover()), and before that nothing
+ * may go out. */
+static int judge(struct mirror *m)
 {
     size_t n = m->judged.len / sizeof(struct guarded);
+    struct err e;
 
     if (m->now_ms - m->expired_ms >= 1000 || m->now_ms < m->expired_ms) {
         if (window_expire(m->store, m->t, m->now_ms - m->conf->guard.window * 1000) > 0)
@@ -279,11 +285,14 @@ static void judge(struct mirror *m)
         /* Bulk changes name the same kind many times in a row: once is enough. */
         if (i + 1 < n)
             memcpy(&next, m->judged.p + (i + 1) * sizeof(next), sizeof(next));
-        if (i + 1 == n || !guarded_same(&of, &next))
-            judge_one(m, &of);
+        if ((i + 1 == n || !guarded_same(&of, &next)) && judge_one(m, &of, &e) != 0) {
+            log_info(m->subject, "%s", e.text);
+            return -1;
+        }
     }
     buf_reset(&m->judged);
     m->judge = false;
+    return 0;
 }
 
 /* ---- the clock ---------------------------------------------------------------------------------------------- */
@@ -358,11 +367,12 @@ void release_run(struct mirror *m)
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
     subtree_run(m);
-    if (m->judge)
-        judge(m);
+    if (m->judge && judge(m) != 0)
+        return;
     m->stalled = false;
     sibling_begin_round(m);
-    while (pending_due_next(m->t, m->now_ms, &next, &p, &m->a)) {
+    /* The rest in the next round: all that is due may be all there is. */
+    while (!mirror_is_full(m) && pending_due_next(m->t, m->now_ms, &next, &p, &m->a)) {
         run_due(m, &p);
         arena_reset(&m->a);
     }

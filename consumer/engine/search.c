@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "containers.h"
 #include "dn.h"
 #include "log.h"
 #include "mirror.h"
@@ -14,6 +15,7 @@ static const struct {
     [SEARCH_ACCOUNTS] = { "accounts", "account" },
     [SEARCH_GROUPS] = { "groups", "group" },
     [SEARCH_CONTAINERS] = { "containers", "container" },
+    [SEARCH_NEAR_CONTAINERS] = { "containers", "container3" },
     [SEARCH_MORE_CONTAINERS] = { "containers", "container2" },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == SEARCH_KINDS, "a kind of search without a name");
@@ -86,10 +88,26 @@ static struct slice shared(struct slice a, struct slice b)
     return a;
 }
 
+/* What the bases share is neither of them, so that whoever may search both may perhaps not search that. */
+static bool lies_above(struct slice both, struct slice accounts, struct slice groups)
+{
+    return both.len > 0 && dn_depth(both) < dn_depth(accounts) && dn_depth(both) < dn_depth(groups);
+}
+
+enum spec_use search_use(const struct config_connector *conf, enum search_kind kind)
+{
+    struct slice accounts = slice_of(conf->account_base), groups = slice_of(conf->group_base);
+
+    if (kind < SEARCH_CONTAINERS || groups.len == 0 || !lies_above(shared(accounts, groups), accounts, groups))
+        return SPEC_ALWAYS;
+    return kind == SEARCH_CONTAINERS ? SPEC_TOGETHER : SPEC_APART;
+}
+
 char *search_base(const struct config_connector *conf, enum search_kind kind)
 {
     struct slice accounts = slice_of(conf->account_base), groups = slice_of(conf->group_base);
     struct slice both = groups.len ? shared(accounts, groups) : accounts;
+    bool above = groups.len > 0 && lies_above(both, accounts, groups);
 
     switch (kind) {
     case SEARCH_ACCOUNTS:
@@ -101,9 +119,11 @@ char *search_base(const struct config_connector *conf, enum search_kind kind)
     case SEARCH_CONTAINERS:
         both = both.len ? both : accounts;
         break;
+    case SEARCH_NEAR_CONTAINERS:
+        both = above ? accounts : (struct slice){ 0 };
+        break;
     case SEARCH_MORE_CONTAINERS:
-        both.len = both.len ? 0 : groups.len;
-        both.p = groups.p;
+        both = above || both.len == 0 ? groups : (struct slice){ 0 };
         break;
     case SEARCH_KINDS:
         break;
@@ -120,10 +140,11 @@ static int add(struct mirror *m, enum search_kind kind, enum config_scope scope,
     if (base == NULL)
         return 0;
     *s = (struct mirror_search){ .kind = kind };
-    m->specs[i] = (struct search_spec){ .base = base, .scope = ldap_scope(scope), .attrs = (char **)container_attrs };
+    m->specs[i] = (struct search_spec){ .use = search_use(m->conf, kind), .base = base, .scope = ldap_scope(scope), .attrs = (char **)container_attrs };
     m->n_searches++;
     dn_normalise(slice_of(base), &s->base);
-    if (kind == SEARCH_CONTAINERS || kind == SEARCH_MORE_CONTAINERS) {
+    s->unused = m->specs[i].use == SPEC_APART;   /* until a session says otherwise */
+    if (kind >= SEARCH_CONTAINERS) {
         m->specs[i].filter = mem_strdup(CONTAINERS);
         return 0;
     }
@@ -140,6 +161,7 @@ int search_make_all(struct mirror *m, struct err *e)
     if (add(m, SEARCH_ACCOUNTS, m->conf->account_scope, e) != 0 || add(m, SEARCH_GROUPS, m->conf->group_scope, e) != 0)
         return -1;
     add(m, SEARCH_CONTAINERS, SCOPE_SUB, e);
+    add(m, SEARCH_NEAR_CONTAINERS, SCOPE_SUB, e);
     return add(m, SEARCH_MORE_CONTAINERS, SCOPE_SUB, e);
 }
 
@@ -182,9 +204,37 @@ struct mirror_search *search_of(struct mirror *m, enum object_kind kind)
 
 unsigned search_side(const struct mirror *m, const struct mirror_search *s)
 {
-    bool apart = m->searches[m->n_searches - 1].kind == SEARCH_MORE_CONTAINERS;
+    unsigned last = m->n_searches - 1;
+    bool apart = m->searches[last].kind == SEARCH_MORE_CONTAINERS && m->specs[last].use == SPEC_ALWAYS;
 
     return apart && (s->kind == SEARCH_GROUPS || s->kind == SEARCH_MORE_CONTAINERS);
+}
+
+void search_choose(struct mirror *m, bool apart)
+{
+    for (unsigned i = 0; i < m->n_searches; i++) {
+        struct mirror_search *s = &m->searches[i];
+
+        s->unused = !apart_has(&m->specs[i], apart);
+        if (!s->unused)
+            continue;
+        s->refreshing = s->behind = false;
+        s->complete = true;
+        s->received = 0;
+        buf_reset(&s->ask);
+        if (s->cookie.flavour != COOKIE_NONE) {
+            cookie_free(&s->cookie);
+            s->cookie_dirty = true;
+        }
+    }
+}
+
+bool search_tells_of(const struct mirror *m, const struct mirror_search *s, const struct container *c)
+{
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (m->searches[i].kind == c->search && !m->searches[i].unused)
+            return c->search == s->kind;
+    return subtree_in_place(m, s, c->dn);
 }
 
 /* ---- how they stand ----------------------------------------------------------------------------------------- */
@@ -242,6 +292,7 @@ void search_read(struct mirror *m, struct mirror_search *s)
     if (meta_get(m->t, "highest", key, &v))
         csn_set_parse(v, &s->highest);
     s->older_counts = meta_get(m->t, "older", key, &v);
+    s->sweeping = meta_get(m->t, "sweeping", key, &v);
 }
 
 void search_write(struct mirror *m, struct mirror_search *s)

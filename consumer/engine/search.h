@@ -13,6 +13,7 @@
 #define ENGINE_SEARCH_H
 
 #include "action.h"
+#include "apart.h"
 #include "census.h"
 #include "config.h"
 #include "cookie.h"
@@ -20,17 +21,19 @@
 #include "source.h"
 
 struct mirror;
+struct container;
 
 /* A connector has at most one of each. */
 enum search_kind {
     SEARCH_ACCOUNTS,
     SEARCH_GROUPS,
     SEARCH_CONTAINERS,         /* at and above which those lie: under what their bases share */
-    SEARCH_MORE_CONTAINERS,    /* where they share nothing: those of groups */
+    SEARCH_NEAR_CONTAINERS,    /* where that can't be searched: under accountBaseDN alone */
+    SEARCH_MORE_CONTAINERS,    /* … and where they share nothing: under groupBaseDN alone */
     SEARCH_KINDS
 };
 const char *search_kind_word(enum search_kind kind);   /* of `status`: "accounts", "groups", "containers" */
-const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group", "container", "container2" */
+const char *search_kind_key(enum search_kind kind);    /* of TABLE_META: "account", "group", "container" … */
 
 /* Something should have come, and did not. */
 struct silence {
@@ -40,6 +43,7 @@ struct silence {
 
 struct mirror_search {
     enum search_kind kind;
+    bool unused;               /* the session is made without it (apart.h): it counts as complete, and shows nothing */
     struct mapping *mapping;   /* NULL: of containers */
     struct buf base;           /* the canonical form of the spec's */
     bool refreshing;           /* between SYNC_BEGIN and the refresh's end */
@@ -69,12 +73,14 @@ struct mirror_search {
     bool cookie_dirty;         /* differs from what is stored */
     bool older_counts;         /* after `resync`, or when the directory went back: older content counts until a full refresh is through */
     struct census census;
+    bool sweeping;             /* what one did not see was not all made pending: sweep.c */
     struct buf ask;            /* UUIDs to look up, sent after the commit */
     int64_t received;
     int64_t refresh_began_ms;  /* monotonic */
     int64_t refresh_ended_ms;
     struct silence silence;    /* the others were told of something that it was not */
     int64_t reconciled_ms;     /* wall clock of the last comparison of all entries; 0: not read yet */
+    unsigned reconcile_failed; /* comparisons since then that proved nothing */
 };
 
 static inline bool search_shows_objects(const struct mirror_search *s)
@@ -92,6 +98,15 @@ static inline enum object_kind search_objects(const struct mirror_search *s)
  * deepest DN that the bases of accounts and groups share. One that is a top-level domain alone ("dc=com") counts as none: nobody's
  * server has it as a naming context. */
 char *search_base(const struct config_connector *conf, enum search_kind kind);
+
+/* In which sessions that search is made. */
+enum spec_use search_use(const struct config_connector *conf, enum search_kind kind);
+
+/* A session begins, which is made of these searches. Those of the other way forget how far they were: the first session in which they
+ * are made again shows all that they have. */
+void search_choose(struct mirror *m, bool apart);
+/* Whether what is known of a container is this search's to tell: it showed it, or another one did which is not made any more. */
+bool search_tells_of(const struct mirror *m, const struct mirror_search *s, const struct container *c);
 
 /* Fills m->searches and m->specs from m->conf. 0, or -1 and *e: a mapping that can't be. */
 int search_make_all(struct mirror *m, struct err *e);

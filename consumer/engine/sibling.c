@@ -237,10 +237,12 @@ bool sibling_permits(const struct mirror *m, field_id field)
 static void hold(struct mirror *m, struct sibling *s, const struct object *told)
 {
     char why[GUARD_WHY];
+    struct err e;
 
     snprintf(why, sizeof(why), "another entry lost it too, without a change of its own: %.*s", (int)(told->address.len < 100 ? told->address.len : 100),
              told->address.p);
-    pend_hold_all(m, &(struct guarded){ .kind = GUARD_CLEAR, .field = s->field }, why);
+    if (pend_hold_all(m, &(struct guarded){ .kind = GUARD_CLEAR, .field = s->field }, why, &e) != 0)
+        log_info(m->subject, "%s", e.text);   /* the rest is asked about again */
     s->state = NOTHING_KNOWN;
 }
 

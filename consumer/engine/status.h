@@ -10,7 +10,7 @@
 
 #define STATUS_TEXT 1024
 #define STATUS_SINKS 16
-#define STATUS_SEARCHES 4   /* SEARCH_KINDS */
+#define STATUS_SEARCHES 5   /* SEARCH_KINDS */
 
 struct status_sink {
     char name[128];

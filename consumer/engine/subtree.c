@@ -108,6 +108,19 @@ static void take_moved(struct mirror *m, struct mirror_search *s, struct contain
         give_up(m, &e);
 }
 
+/* It was gone, and is back before what lay under it was looked up. That may have been moved or deleted meanwhile without a word, so
+ * that it still is to be, where it should be now. */
+static void take_back(struct mirror *m, struct mirror_search *s, struct container *c, struct slice from, enum phase_word phase,
+                      bool read)
+{
+    struct err e;
+
+    c->sweep = true;
+    take_new(m, s, c, read);
+    if (!slice_eq(from, c->dn) && (!mirror_settle_load(m) || subtree_move(m, from, c->dn, phase, &e) != 0))
+        give_up(m, &e);
+}
+
 void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase, bool read)
 {
     struct slice stamp = entry_stamp(e);
@@ -127,6 +140,8 @@ void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry 
             take_moved(m, s, &c, was.dn, phase, read);
         else if (!slice_eq(was.stamp, c.stamp) || was.search != c.search)
             store(m, &c);
+    } else if (known && was.sweep) {
+        take_back(m, s, &c, was.dn, phase, read);
     } else {
         take_new(m, s, &c, read);
     }
@@ -150,9 +165,13 @@ void subtree_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid
     struct arena a = { 0 };
     struct container c;
 
-    if (containers_get(m->t, uuid, &c, &a) && c.search == s->kind) {
-        if (!c.gone)
+    if (containers_get(m->t, uuid, &c, &a) && search_tells_of(m, s, &c)) {
+        if (!c.gone) {
             set_gone(m, &c, true);
+        } else if (!c.told) {   /* it had been found missing before it was told */
+            c.told = true;
+            store(m, &c);
+        }
         search_ask(s, uuid);
     }
     arena_free(&a);
@@ -169,7 +188,7 @@ void subtree_answer(struct mirror *m, struct mirror_search *s, const struct sync
         subtree_take(m, s, msg->entry, PHASE_LOCAL, false);
         return;
     }
-    if (containers_get(m->t, msg->entry->uuid, &c, &a) && c.search == s->kind) {
+    if (containers_get(m->t, msg->entry->uuid, &c, &a) && search_tells_of(m, s, &c)) {
         if (!c.gone)
             set_gone(m, &c, false);
         c.absent = msg->outcome == LOOKUP_DELETED;
@@ -186,7 +205,7 @@ void subtree_census(struct mirror *m, struct mirror_search *s, struct census *ce
     struct container c;
 
     while (containers_next(m->t, &next, &c, &a)) {
-        if (!c.gone && c.search == s->kind && !census_has(census, c.uuid))
+        if (!c.gone && search_tells_of(m, s, &c) && !census_has(census, c.uuid))
             search_ask(s, c.uuid);
         arena_reset(&a);
     }
@@ -217,7 +236,7 @@ static enum subtree_verdict explains(struct mirror *m, const struct container *c
         return SUBTREE_UNEXPLAINED;
     if (!c->absent) {
         for (unsigned i = 0; i < m->n_searches; i++)
-            if (m->searches[i].kind == c->search)
+            if (m->searches[i].kind == c->search && !m->searches[i].unused)
                 search_ask(&m->searches[i], c->uuid);
         return SUBTREE_SOON;
     }

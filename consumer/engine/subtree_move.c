@@ -6,8 +6,6 @@
 
 /* Looked at in one piece: LMDB's cursor does not stay open over writes. */
 #define PIECE 500
-/* Dirty pages are private memory until the commit. */
-#define BYTES_PER_COMMIT ((size_t)4 << 20)
 
 /* Canonical DNs, ascending, and the answer for the last parent that was asked for: neighbours in the table often share it. */
 struct bases {
@@ -115,18 +113,10 @@ static void visit(struct mirror *m, struct slice ids, const struct visitor *v)
 static int pause_walk(struct mirror *m, object_id next, void (*note)(struct mirror *, object_id, void *), void *ctx,
                       struct err *e)
 {
-    bool stop = m->stop && *m->stop;
-
-    if (!stop && txn_bytes(m->t) < BYTES_PER_COMMIT)
+    if (!mirror_is_full(m))
         return 0;
     note(m, next, ctx);
-    if (mirror_commit(m, e) != 0) {
-        mirror_begin(m);   /* what follows in this round works in one */
-        return -1;
-    }
-    mirror_begin(m);
-    m->urgent = true;   /* so that the writer tells the sinks and the status of what was committed here */
-    return stop ? err_set(e, ERR_TEMP, "stopped while what lies under a container is gone through; the next start goes on") : 0;
+    return mirror_pause(m, "what lies under a container is gone through", e);
 }
 
 static int walk_objects(struct mirror *m, struct bases *b, object_id from, const struct visitor *v,

@@ -19,6 +19,8 @@
 /* While something waits, the time is stored this often, and at a clean stop: the next start must be able to tell how long
  * we were away. */
 #define HEARTBEAT_MS ((int64_t)3600 * 1000)
+/* UUIDs in one request to the probe: with the DNs that they had, some 10 MiB, twice for a moment. */
+#define ASK_AT_ONCE ((size_t)100000)
 /* Rows dropped from the queue in one transaction: each leaf page on the way is a dirty page for a moment. */
 #define DROP_ROWS 4000
 
@@ -169,9 +171,18 @@ static void publish_search(const struct mirror *m, const struct mirror_search *s
 static bool knows_csns(const struct mirror *m)
 {
     for (unsigned i = 0; i < m->n_searches; i++)
-        if (m->polling && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
+        if (m->polling && !m->searches[i].unused && m->searches[i].poll_csns.n == 0 && m->searches[i].cookie.csns.n == 0)
             return false;
     return true;
+}
+
+static int64_t lag_ms(const struct mirror *m)
+{
+    int64_t first = m->ahead[0].since_ms, other = m->ahead[1].since_ms;
+
+    if (first == 0 || (other != 0 && other < first))
+        first = other;
+    return first ? clock_mono_ms() - first : 0;
 }
 
 /* Fills the board from the mirror; its transaction is open. */
@@ -183,10 +194,11 @@ static void publish(struct writer *w)
     bool settled = is_settled(w, release_next_due(m));
 
     pthread_mutex_lock(&w->board.lock);
-    s->n_searches = m->n_searches;
+    s->n_searches = 0;
     for (unsigned i = 0; i < m->n_searches; i++)
-        publish_search(m, &m->searches[i], &s->searches[i]);
-    s->lag_ms = !search_all_complete(m) || !knows_csns(m) || sight_is_lost(m) ? -1 : m->ahead.since_ms ? clock_mono_ms() - m->ahead.since_ms : 0;
+        if (!m->searches[i].unused)
+            publish_search(m, &m->searches[i], &s->searches[s->n_searches++]);
+    s->lag_ms = !search_all_complete(m) || !knows_csns(m) || sight_is_lost(m) ? -1 : lag_ms(m);
     s->last_change_ms = m->store->last_change_ms;
     s->accounts = m->store->objects[OBJECT_ACCOUNT];
     s->groups = m->store->objects[OBJECT_GROUP];
@@ -284,14 +296,16 @@ static void request_look_ups(struct writer *w)
     struct mirror *m = &w->mirror;
     struct mirror_search *s = search_asking(m, m->asked_search);
     struct arena a = { 0 };
+    size_t n;
 
     if (s == NULL || m->asked > 0)
         return;   /* one at a time: the rest goes together when it has ended */
+    n = s->ask.len / UUID_BYTES < ASK_AT_ONCE ? s->ask.len / UUID_BYTES : ASK_AT_ONCE;
     note_asked(m, s);
-    probe_lookup(w->probe, next_token(w), search_index(m, s), w->uri, (const uint8_t *)s->ask.p, mirror_asked_dns(m, s, &a),
-                 s->ask.len / UUID_BYTES);
+    probe_lookup(w->probe, next_token(w), search_index(m, s), w->uri, (const uint8_t *)s->ask.p, mirror_asked_dns(m, s, n, &a), n);
     arena_free(&a);
-    buf_reset(&s->ask);
+    s->ask.len -= n * UUID_BYTES;
+    memmove(s->ask.p, s->ask.p + n * UUID_BYTES, s->ask.len);
 }
 
 /* Entries whose accounts are to be removed. */

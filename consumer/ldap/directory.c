@@ -195,16 +195,27 @@ static bool one_row(void *ctx, struct entry *entry)
     return true;
 }
 
+static bool is_closed(int rc)
+{
+    return rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_INSUFFICIENT_ACCESS;
+}
+
+static int search_at(struct directory *d, const char *dn, char *const *attrs, struct one *one, struct err *e)
+{
+    struct reading r = { .base = dn, .scope = LDAP_SCOPE_BASE, .filter = ANY, .attrs = (char **)attrs, .with_referrals = true,
+                         .timeout_s = d->settings->conn.timeout_s, .memory = one_memory, .row = one_row, .ctx = one };
+
+    return directory_search(d, &r, e);
+}
+
 /* *entry is NULL if the server shows none, which is what it does with an entry that may not be read. */
 static int read_entry(struct directory *d, const char *dn, char *const *attrs, struct arena *a, struct entry **entry, struct err *e)
 {
     struct one one = { .memory = a };
-    struct reading r = { .base = dn, .scope = LDAP_SCOPE_BASE, .filter = ANY, .attrs = (char **)attrs, .with_referrals = true,
-                         .timeout_s = d->settings->conn.timeout_s, .memory = one_memory, .row = one_row, .ctx = &one };
-    int rc = directory_search(d, &r, e);
+    int rc = search_at(d, dn, attrs, &one, e);
 
     *entry = rc == LDAP_SUCCESS ? one.entry : NULL;
-    return rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_INSUFFICIENT_ACCESS ? LDAP_SUCCESS : rc;
+    return is_closed(rc) ? LDAP_SUCCESS : rc;
 }
 
 /* ---- Naming contexts ---- */
@@ -341,6 +352,20 @@ int directory_is_readable(struct directory *d, const char *dn, bool *readable, s
     *readable = entry != NULL;
     arena_free(&a);
     return rc;
+}
+
+int directory_is_searchable(struct directory *d, const char *dn, bool *searchable, struct err *e)
+{
+    struct arena a = { 0 };
+    struct one one = { .memory = &a };
+    int rc = search_at(d, dn, no_attrs, &one, e);
+
+    arena_free(&a);
+    *searchable = !is_closed(rc);
+    if (rc < 0)
+        return rc;
+    err_clear(e);
+    return LDAP_SUCCESS;
 }
 
 /* ---- What makes a look-up count ---- */

@@ -79,6 +79,10 @@ struct slice directory_parent(const struct directory *d, struct slice dn, struct
  * alike), or as directory_search(). */
 int directory_is_readable(struct directory *d, const char *dn, bool *readable, struct err *e);
 
+/* Whether the server lets us search at that DN: false where it answers that there is no such entry, or no right to. LDAP_SUCCESS with
+ * *searchable (true also where another result leaves it open), or one of libldap's negative codes. */
+int directory_is_searchable(struct directory *d, const char *dn, bool *searchable, struct err *e);
+
 /* The key of an entry, by the attribute that this server's sync tells as the UUID: directory_key(). False if it is not there, or none. */
 bool directory_uuid(const struct directory *d, const struct entry *entry, uint8_t uuid[UUID_BYTES]);
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "apart.h"
 #include "clock.h"
 #include "decode.h"
 #include "ds389.h"
@@ -118,6 +119,7 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
         return -1;
     m = add(s, SYNC_BEGIN, i);
     m->had_cookie = had_cookie;
+    m->apart = s->apart;
     m->refused = s->without_cookie;
     m->poll = !s->persist;
     m->csns = begun.csns;
@@ -128,14 +130,25 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
     return 0;
 }
 
+/* As one that is through: the session waits for nothing of it. */
+static void leave_out(struct search *search)
+{
+    search->msgid = -1;
+    search->complete = true;
+    search->failed = false;
+    search->state.phase = PHASE_OF_OVER;
+}
+
 /* All searches, each after a look at where the server stands. */
 static int begin_searches(struct session *s, size_t uri, struct err *e)
 {
-    if (directory_borrow(&s->directory, s->ld, uri, e) < 0)
+    if (directory_borrow(&s->directory, s->ld, uri, e) < 0 || apart_find(&s->directory, &s->apart, e) < 0)
         return -1;
     s->ds389 = s->directory.ds389;
     for (unsigned i = 0; i < s->settings->n_specs; i++)
-        if (begin_search(s, i, e) < 0)
+        if (!apart_has(&s->settings->specs[i], s->apart))
+            leave_out(&s->searches[i]);
+        else if (begin_search(s, i, e) < 0)
             return -1;
     return 0;
 }

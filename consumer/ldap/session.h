@@ -8,7 +8,7 @@
 
 /* One search of a session. */
 struct search {
-    int msgid;
+    int msgid;                /* -1: the session is made without it */
     struct phase_state state;
     bool complete;            /* its refresh is */
     bool failed;              /* its result was other than success */
@@ -34,6 +34,7 @@ struct session {
     bool ds389;               /* with such a server: ds389.h */
     bool persist;             /* refreshAndPersist; else refreshOnly. Set before session_begin() */
     struct directory directory; /* looks where the server stands, before the searches */
+    bool apart;               /* which of the searches it is made of: apart.h */
     bool without_cookie;      /* this server has refused ours as newer than what it has itself */
     bool refused;             /* a search ended so in this session */
     int64_t close_ms;         /* clock_mono_ms(): not to be closed before; see session.c */

@@ -9,8 +9,12 @@
 #include "object.h"
 #include "sync_msg.h"
 
+/* In which sessions a search is made: apart.h. */
+enum spec_use { SPEC_ALWAYS, SPEC_TOGETHER, SPEC_APART };
+
 /* One search. */
 struct search_spec {
+    enum spec_use use;
     char *base;
     int scope;                 /* LDAP_SCOPE_BASE, _ONELEVEL, _SUBTREE */
     char *filter;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "apart.h"
 #include "clock.h"
 #include "ds389.h"
 #include "lookup.h"
@@ -40,6 +41,7 @@ struct searcher {
     bool reader_gone;
     uint32_t number;
     size_t uri;
+    bool apart;               /* of which searches the poll is made: apart.h */
     struct rootdse root;
     struct buf deletions;     /* read_deletions() */
     struct searched *states;  /* settings->n_specs */
@@ -412,6 +414,7 @@ static int tell_begin(struct searcher *s, unsigned i, struct err *e)
     free(cookie);
     m = add(s, SYNC_BEGIN, i);
     m->poll = true;
+    m->apart = s->apart;
     m->had_cookie = s->known[i];
     m->csns = standing.csns;
     m->n_csns = standing.n_csns;
@@ -426,7 +429,8 @@ static int tell_begins(struct searcher *s, struct err *e)
     int rc = LDAP_SUCCESS;
 
     for (unsigned i = 0; rc == LDAP_SUCCESS && i < s->settings->n_specs; i++)
-        rc = tell_begin(s, i, e);
+        if (apart_has(&s->settings->specs[i], s->apart))
+            rc = tell_begin(s, i, e);
     deliver(s);
     return rc;
 }
@@ -440,9 +444,12 @@ static int run_poll(struct searcher *s, LDAP *ld, struct err *failure, struct er
     if (rc == LDAP_SUCCESS)
         rc = read_deletions(s, e);
     if (rc == LDAP_SUCCESS)
+        rc = apart_find(&s->directory, &s->apart, e);
+    if (rc == LDAP_SUCCESS)
         rc = tell_begins(s, e);
     for (unsigned i = 0; rc == LDAP_SUCCESS && i < s->settings->n_specs; i++)
-        rc = poll_one(s, i, failure, e);
+        if (apart_has(&s->settings->specs[i], s->apart))
+            rc = poll_one(s, i, failure, e);
     return rc;
 }
 

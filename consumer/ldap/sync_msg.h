@@ -74,6 +74,7 @@ struct sync_msg {
     enum lookup_outcome outcome;
     bool parent_unreadable;    /* SYNC_LOOKUP: of the DN where it was known to be, the parent can't be read either */
     bool had_cookie;
+    bool apart;                /* SYNC_BEGIN: of which searches the session is made (apart.h); the same in all of one session */
     bool refused;              /* SYNC_BEGIN without a cookie: this server refused ours because it is behind it (53) */
     bool has_cookie;           /* a cookie was in the message, possibly an empty one */
     bool poll;                 /* SYNC_BEGIN: the search ends with its refresh, and another session will follow */

@@ -11,7 +11,8 @@
  *   highest/KIND      the highest CSN set ever seen (csn_set_format())
  *   fingerprint/KIND  of the configuration that the cookie belongs to
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
- *   suspected/KIND    … those of the last sweep that was under suspicion
+ *   suspected/KIND    … and why those of the last sweep that was made under suspicion are
+ *   sweeping/KIND     not all that a census did not show is pending yet: engine/sweep.c
  *   older/KIND        after `resync`, or when the directory went back: older content counts until a full refresh is through
  *   mark/KIND         the entryUUID of the base, 16 bytes
  *   server/KIND       where there is no contextCSN (389, or mode search): the URI of the server that last showed all

@@ -42,6 +42,7 @@ static bool parents_hidden;
 static int provider = -1;    /* the number of its CSN; -1: of the last change */
 static bool is_389;
 static const char *mark = "base";
+static bool apart;           /* provider_closed() */
 static size_t n_asked;
 
 static void content_free(struct content *c)
@@ -68,6 +69,7 @@ void directory_forget(void)
     provider = -1;
     is_389 = false;
     mark = "base";
+    apart = false;
     session_number = token = 0;
 }
 
@@ -140,6 +142,11 @@ static void csn_text(unsigned count, char text[CSN_TEXT])
 void provider_csn(int count)
 {
     provider = count;
+}
+
+void provider_closed(bool on)
+{
+    apart = on;
 }
 
 void provider_is_389(void)
@@ -443,6 +450,7 @@ static void begin_search_of(const char *uri, bool cookie, bool refused)
     m->session = session_number;
     m->had_cookie = cookie;
     m->refused = refused;
+    m->apart = apart;
     m->uri = slice_of(uri);
     give_standing(b, m, csn_of_provider());
     scene_round(b);
@@ -814,6 +822,7 @@ void list_everything(int rc)
     s = reconcile_due(mirror);
     cr_assert_not_null(s);
     mirror->asked++;
+    csn_set_copy(&mirror->asked_highest, &s->highest);
     reconcile_begin(mirror, s, ++token);
     m->token = token;
     m->uri = slice_of("ldap://one");
@@ -832,14 +841,26 @@ void list_everything(int rc)
     scene_round(b);
 }
 
-void watch(void)
+static void watch_search(unsigned search)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_CONTEXT);
 
+    m->search = search;
     m->uri = slice_of("ldap://one");
     give_standing(b, m, csn_of_provider());
     scene_round(b);
+}
+
+void watch(void)
+{
+    watch_search(0);
+}
+
+void watch_of(enum search_kind kind)
+{
+    speak_of(kind);
+    watch_search(spoken_of);
 }
 
 void answer(void)

@@ -63,6 +63,8 @@ const char *many(int i);
 
 /* Its contextCSN and the cookies it gives: 0: none, n: those of the n-th change, -1 (at first): those of the last. */
 void provider_csn(int count);
+/* Sessions are made apart from now on: what the bases share can't be searched (ldap/apart.h). */
+void provider_closed(bool on);
 /* From now on it is 389 Directory Server: no contextCSN, the number of the last change instead, and no stamps. */
 void provider_is_389(void);
 /* The entry whose uuid the base has; NULL: it can't be read. */
@@ -131,6 +133,7 @@ void answer_from_behind(void);            /* the truth, from a server whose cont
 void answer_without_context(const char *uri);   /* the truth, from a server that has none */
 
 void watch(void);                         /* what the watchdog reads */
+void watch_of(enum search_kind kind);     /* … for that search; not that for accounts */
 bool is_listing_due(void);   /* of reconciling */
 /* It is due: the listing that it asks for, with its result; not 0: it broke off after three. */
 void list_everything(int rc);

@@ -472,6 +472,48 @@ Test(group, rejected_removals_stay_members)
     expect_holds(0);
 }
 
+/* Nobody said that the renamed one should go, nor that he should stay. */
+Test(group, a_rename_of_a_member_releases_no_held_removal)
+{
+    many_in_sales(700);
+    expect_any();
+    changes("sales", "members", "0 100", NULL);
+    pass_s(5);
+    expect_hold(1, 600, false);
+    speak_of(SEARCH_ACCOUNTS);
+    changes(many(200), "mail", "new@example.com", NULL);
+    speak_of(SEARCH_GROUPS);
+    expect("rename new@example.com < u200@example.com (rename, persist)",
+           "group.members sales@example.com +new@example.com -u200@example.com (rename, persist)", NULL);
+    expect_hold(1, 600, false);
+    pass_s(5);
+    expect_nothing();
+    changes("sales", "members", "0 201", NULL);   /* he is back */
+    expect_hold(1, 499, false);
+    expect_nothing();
+    changes("sales", "members", "0 200", NULL);
+    expect_hold(1, 500, false);
+    approve(1, 0);
+    expect_many(1, "group.members sales@example.com -new@example.com -u201@example.com");
+    expect_holds(0);
+}
+
+Test(group, a_rename_of_a_member_releases_no_rejected_removal)
+{
+    many_in_sales(700);
+    expect_any();
+    changes("sales", "members", "0 100", NULL);
+    pass_s(5);
+    reject(1, 0);
+    speak_of(SEARCH_ACCOUNTS);
+    changes(many(200), "mail", "new@example.com", NULL);
+    speak_of(SEARCH_GROUPS);
+    expect("rename new@example.com < u200@example.com (rename, persist)",
+           "group.members sales@example.com +new@example.com -u200@example.com (rename, persist)", NULL);
+    pass_s(5000);
+    expect_nothing();
+}
+
 Test(group, deletions_of_members_are_no_removals_for_the_guard)
 {
     conf.guard.max_deletes = conf.guard.max_delete_percent = 0;

@@ -109,7 +109,7 @@ Test(poll, the_watchdog_does_not_hurry_the_next_one)
         pass_s(conf.watchdog_interval);
     }
     expect_restart(NULL);
-    cr_assert_neq(mirror->ahead.since_ms, 0);
+    cr_assert_neq(mirror->ahead[0].since_ms, 0);
 }
 
 /* ---- mode search ---- */

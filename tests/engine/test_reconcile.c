@@ -159,6 +159,43 @@ Test(reconcile, that_broke_off_proves_nothing)
     expect_nothing();
 }
 
+/* Not at once, and not only after a whole interval. */
+Test(reconcile, is_tried_again_soon_after_one_that_proved_nothing)
+{
+    dir_remove("ann");
+    list_everything(4);
+    cr_assert_not(is_listing_due());
+    pass_s(conf.max_retry_interval);
+    provider_csn(3);
+    list_everything(0);   /* of a server that is behind */
+    expect_none("ann");
+    provider_csn(-1);
+    pass_s(conf.max_retry_interval);
+    cr_assert_not(is_listing_due(), "at doubling distances");
+    pass_s(conf.max_retry_interval);
+    list_everything(0);
+    expect_pending("ann", PENDING_DELETE, PENDING_UNPROVEN);
+    answer();
+    pass_s(300);
+    answer();
+    expect_many(1, "delete ann@example.com");
+    pass_s(86399 - 300);
+    cr_assert_not(is_listing_due());
+    pass_s(1);
+    list_everything(51);
+    pass_s(conf.max_retry_interval);
+    cr_assert(is_listing_due(), "they begin anew after a success");
+}
+
+Test(reconcile, is_never_tried_more_rarely_than_the_interval)
+{
+    for (int i = 0; i < 20; i++) {
+        list_everything(4);
+        pass_s(86400);
+        cr_assert(is_listing_due());
+    }
+}
+
 Test(reconcile, that_shows_nothing_at_all_makes_a_hold)
 {
     dir_remove("ann");

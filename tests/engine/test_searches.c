@@ -269,6 +269,36 @@ Test(searches, that_are_silent_while_the_server_moves_are_issued_again)
     expect_any();
 }
 
+/* Accounts and groups in two naming contexts of one server: what came of the one says nothing of the other. */
+Test(searches, are_compared_with_the_context_that_they_are_in)
+{
+    static char apart[] = "ou=groups,dc=example,dc=org";
+
+    conf.group_base = apart;
+    scene_containers();
+    expect_restart(NULL);
+    both(false, false);
+    done_present();
+    speak_of(SEARCH_GROUPS);
+    done_present();
+    speak_of(SEARCH_CONTAINERS);
+    search_begins(false);
+    done_present();
+    speak_of(SEARCH_MORE_CONTAINERS);
+    search_begins(false);
+    done_present();
+    cr_assert_neq(mirror->insync_ms, 0);
+    expect_any();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("ann", "givenName", "Anna", NULL);   /* contextCSN moves, and of that no message comes, */
+    speak_of(SEARCH_GROUPS);
+    changes("staff", "description", "x", NULL);   /* … but one of what happened in the other */
+    watch();
+    watch_of(SEARCH_GROUPS);
+    cr_assert_neq(mirror->ahead[0].since_ms, 0);
+    cr_assert_eq(mirror->ahead[1].since_ms, 0);
+}
+
 /* Changes that don't concern us: each time it is issued again the cookie catches up. */
 Test(searches, that_hear_nothing_of_what_does_not_concern_them_are_issued_again_ever_more_rarely)
 {

@@ -1,6 +1,9 @@
 /* What lies under a container: renamed with it, gone with it, come with it. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <time.h>
+
+#include "containers.h"
 
 #include "harness.h"
 
@@ -188,6 +191,108 @@ Test(subtree, a_container_that_was_never_gone_takes_nobody_with_it)
     expect_none("bob");
     expect_nothing();
     cr_assert_eq(asked(), 0u);
+}
+
+/* Found missing before it was told: only what was told explains why a parent can't be read. */
+Test(subtree, one_that_was_missed_before_it_was_told_is_told)
+{
+    struct container c;
+    uint8_t uuid[UUID_BYTES];
+
+    dir_remove("bob");
+    dir_remove("cat");
+    dir_remove("dan");
+    dir_remove("north");
+    dir_remove("sales");
+    lost();
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell_present("people");
+    done_present();
+    answer();
+    uuid_of("sales", uuid);
+    cr_assert(containers_get((mirror_begin(mirror), mirror->t), uuid, &c, &mirror->a));
+    cr_assert(c.gone && !c.told);
+    tell_gone("sales");
+    cr_assert(containers_get((mirror_begin(mirror), mirror->t), uuid, &c, &mirror->a));
+    cr_assert(c.gone && c.told);
+}
+
+/* In a refresh nothing is looked up yet. Meanwhile bob was moved elsewhere without a word. */
+Test(subtree, one_that_is_back_before_its_sweep_is_swept_all_the_same)
+{
+    lost();
+    both(true, true);
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    dir_rename("sales", "ou=sales,ou=away,dc=example,dc=com");
+    tell_gone("sales");
+    dir_at("bob", "uid=bob,ou=away,dc=example,dc=com");
+    dir_rename("sales", "ou=back," PEOPLE);
+    tell("sales");
+    done_delete();
+    expect_dn("cat", "uid=cat,ou=back," PEOPLE);
+    cr_assert(was_asked("bob") && was_asked("cat"));
+    answer();
+    expect_none("cat");
+    expect_pending("bob", PENDING_DELETE, PENDING_WAITING);
+    expect_nothing();
+}
+
+/* What it shows then that is unknown counts as gone, so that it was not read. */
+Test(subtree, what_a_search_that_is_behind_shows_is_read_again)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    dir_at("new", "ou=new," PEOPLE);
+    tell("new");
+    mirror->searches[0].behind = true;
+    read_subtree(0);
+    expect_unknown("eve");
+    mirror->searches[0].behind = false;
+    pass_s(conf.retry_interval);
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
+
+/* CPU time, so that what else the machine does is no matter. */
+static double seconds_of(int containers)
+{
+    clock_t began;
+
+    mirror_begin(mirror);
+    for (int i = 0; i < containers; i++) {
+        struct container c = { .search = SEARCH_CONTAINERS, .fetch = true };
+        char dn[64];
+
+        snprintf(dn, sizeof(dn), "ou=%d," PEOPLE, i);
+        c.dn = slice_of(dn);
+        memcpy(c.uuid, &i, sizeof(i));
+        containers_put(mirror->t, &c);
+    }
+    began = clock();
+    subtree_read(mirror);
+    mirror->asked = 0;
+    for (char *base = NULL; fetch_due(mirror, &base) != NULL; free(base)) {
+        struct sync_msg end = { .type = SYNC_PROBE_END, .token = 7 };
+
+        mirror->context_trusted = true;
+        fetch_begin(mirror, &mirror->searches[mirror->fetch.at - 1], 7);
+        fetch_end(mirror, &end);
+    }
+    cr_assert(fetch_is_idle(mirror));
+    return (double)(clock() - began) / CLOCKS_PER_SEC;
+}
+
+Test(subtree, many_containers_that_come_at_once_cost_what_each_of_them_costs)
+{
+    double few = seconds_of(5000), many_more = seconds_of(50000);
+
+    cr_assert_lt(many_more, 40 * few, "%f s, and of a tenth of them %f s", many_more, few);
 }
 
 Test(subtree, what_lies_under_one_that_comes_is_read)
@@ -491,7 +596,8 @@ static void with_groups(void)
     conf.group_base = groups;
     conf.group_class = group_of_names;
     scene_reopen();
-    cr_assert_eq(mirror->n_searches, 3u);
+    cr_assert_eq(mirror->n_searches, 5u);
+    cr_assert(mirror->searches[3].unused && mirror->searches[4].unused);
     cr_assert_str_eq(mirror->specs[2].base, "dc=example,dc=com");
     /* What was put before has the index that the containers' search had then. */
     dir_search_moved(1, 2);
