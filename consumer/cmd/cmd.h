@@ -28,6 +28,7 @@ int cmd_approve(const struct cmd_options *o);
 int cmd_reject(const struct cmd_options *o);
 int cmd_entry(const struct cmd_options *o);
 int cmd_dump(const struct cmd_options *o);
+int cmd_verify(const struct cmd_options *o);
 int cmd_resync(const struct cmd_options *o);
 
 /* ---- cmd.c ---- */
