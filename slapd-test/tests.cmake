@@ -36,7 +36,7 @@ if(AXSYNC_STEPS)
 endif()
 
 # The whole program between a real slapd and the emulator of Axigen's CLI.
-set(axigen_tests axigen axigen_kill)
+set(axigen_tests axigen axigen_kill verify_target)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM axigen_tests axigen_kill)   # it needs the kill points
 endif()

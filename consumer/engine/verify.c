@@ -1,4 +1,4 @@
-#include "verify_parts.h"
+#include "verify_sink.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,7 +63,6 @@ void verify_add(struct verify_counts *to, const struct verify_counts *more)
     to->held += more->held;
     to->rejected += more->rejected;
     to->queued += more->queued;
-    to->parked += more->parked;
     to->invalid += more->invalid;
     to->conflicts += more->conflicts;
     to->aliases += more->aliases;
@@ -76,15 +75,10 @@ void verify_tell_counts(const struct verify_counts *c, struct buf *out)
     const struct {
         size_t n;
         const char *what;
-    } rows[] = {{c->waiting, "waiting"},
-                {c->held, "held"},
-                {c->rejected, "rejected"},
-                {c->queued, "queued"},
-                {c->parked, "parked"},
-                {c->invalid, "invalid"},
-                {c->conflicts, "in conflict"},
-                {c->aliases, "aliases left out"},
-                {c->unread, "fields that the target does not show"}};
+    } rows[] = {{c->waiting, "waiting"},          {c->held, "held"},
+                {c->rejected, "rejected"},        {c->queued, "queued or parked"},
+                {c->invalid, "invalid"},          {c->conflicts, "in conflict"},
+                {c->aliases, "aliases left out"}, {c->unread, "fields that the target does not show"}};
     bool first = true;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -94,7 +88,7 @@ void verify_tell_counts(const struct verify_counts *c, struct buf *out)
         }
 }
 
-static void summary(struct verify *v, const char *subject, const char *with)
+void verify_summary(struct verify *v, const char *subject, const char *with)
 {
     const struct verify_counts *c = &v->counts;
     struct buf text = {0};
@@ -108,6 +102,8 @@ static void summary(struct verify *v, const char *subject, const char *with)
     verify_tell_counts(c, &text);
     verify_say(v, VERIFY_NOTE, subject, "%s", buf_str(&text));
     buf_free(&text);
+    v->differ += c->differ;
+    v->counts = (struct verify_counts){0};
 }
 
 /* ---- a connector -------------------------------------------------------------------------------------------- */
@@ -146,8 +142,8 @@ static int verify_state(struct verify *v, struct err *e)
         return err_set(e, ERR_TEMP, "its first load is under way: verify when axsync status says insync");
     if (verify_directory(v, e) != 0 || verify_failed(v, e))
         return -1;
-    summary(v, v->conf->name, "the directory");
-    return 0;
+    verify_summary(v, v->conf->name, "the directory");
+    return verify_sinks(v, e) != 0 || verify_failed(v, e) ? -1 : 0;
 }
 
 /* NULL without an error: there is none yet. */
@@ -183,7 +179,7 @@ int verify_connector(const struct config *conf, const struct config_connector *c
     v->store = open_state(conf, c, e);
     if (e->class == ERR_NONE && set_up(v, &options->conn, e) == 0)
         rc = v->store ? verify_state(v, e) : verify_preview(v, e);
-    *differ += v->counts.differ;
+    *differ += v->differ + v->counts.differ;
     tear_down(v);
     free(v);
     return rc == 0 ? 0 : err_add(e, "%s", c->name);

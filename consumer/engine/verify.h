@@ -5,7 +5,9 @@
  *   verify.c            a connector, from its beginning to its end
  *   verify_directory.c  all that the searches show; what differs is looked up once more before it counts
  *   verify_entry.c      one entry against the state, and what explains a difference: pending, held, in conflict
- *   verify_preview.c    … where there is no state yet: what the first run would take in
+ *   verify_preview.c    … where there is no state yet: what the first run would take in (verify_spool.c)
+ *   verify_sink.c       the state against an Axigen sink; verify_sink_preview.c: before the first telling;
+ * verify_target.c
  *
  * In memory it keeps 16 bytes for each entry (the census of what was shown) and 16 for each one that differs; an entry
  * is compared when it comes, in the order in which the server sends it.
@@ -55,8 +57,7 @@ struct verify_counts {
     size_t waiting;  /* what is pending: waits, or is being looked up */
     size_t held;     /* … in a hold */
     size_t rejected; /* … by the operator: stays as it is */
-    size_t queued;   /* a sink has it still to do */
-    size_t parked;   /* … and set it aside until somebody comes */
+    size_t queued;   /* a sink has it still to do, or has set it aside */
     size_t invalid, conflicts;
     size_t aliases; /* left out: somebody else's address */
     size_t foreign; /* at a target, and not ours */

@@ -16,10 +16,11 @@ struct verify {
     struct worker worker; /* of no thread: directory.h waits with one */
     struct directory directory;
     bool paged;
-    struct store *store; /* NULL: there is no state yet */
-    struct txn *t;       /* a reader's, of a moment ago: verify_txn() */
-    size_t reads;        /* since it was begun */
-    struct verify_counts counts;
+    struct store *store;         /* NULL: there is no state yet */
+    struct txn *t;               /* a reader's, of a moment ago: verify_txn() */
+    size_t reads;                /* since it was begun */
+    struct verify_counts counts; /* of the part that is under way */
+    size_t differ;               /* of those that are through */
 };
 
 /* ---- verify.c ---- */
@@ -36,7 +37,9 @@ bool verify_failed(struct verify *v, struct err *e);
 void verify_say(struct verify *v, enum verify_level level, const char *subject, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void verify_add(struct verify_counts *to, const struct verify_counts *more);
-/* ", no difference: 3 waiting, 1 invalid"; nothing if all are 0. */
+/* The line at the end of a part; the counts begin anew. */
+void verify_summary(struct verify *v, const char *subject, const char *with);
+/* "; no difference: 3 waiting, 1 invalid"; nothing if all are 0. */
 void verify_tell_counts(const struct verify_counts *c, struct buf *out);
 
 /* ---- verify_directory.c ---- */

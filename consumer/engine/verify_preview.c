@@ -1,6 +1,7 @@
 /* Before the first run: what it would take in. The same mapping as the daemon's, and the same rule of one owner for
  * each address: who comes first has it. 8 bytes of memory for each entry. */
-#include "verify_parts.h"
+#include "verify_sink.h"
+#include "verify_spool.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@ struct preview {
     struct taken taken;
     struct census accounts; /* what is an account is no group */
     size_t rows;
+    struct spool spool;
 };
 
 /* ---- addresses ---------------------------------------------------------------------------------------------- */
@@ -58,6 +60,19 @@ static bool take(struct taken *t, struct slice address)
     return put(t, hash ? hash : 1);
 }
 
+static bool is_taken(const struct taken *t, struct slice address)
+{
+    uint64_t hash = hash64(address);
+    size_t i;
+
+    if (t->cap == 0)
+        return false;
+    hash = hash ? hash : 1;
+    for (i = (size_t)hash & (t->cap - 1); t->slots[i] != 0 && t->slots[i] != hash; i = (i + 1) & (t->cap - 1))
+        ;
+    return t->slots[i] == hash;
+}
+
 /* ---- entries ------------------------------------------------------------------------------------------------ */
 
 static struct arena *one_entry(void *ctx)
@@ -80,6 +95,7 @@ static void tell(struct preview *p, const struct entry *e, const struct object *
         return;
     }
     v->counts.objects[wanted->kind]++;
+    spool_put(&p->spool, wanted);
     verify_say(v, VERIFY_PREVIEW, v->conf->name, "%s %.*s (%.*s) would be taken in", kind, SLICE_ARG(wanted->address),
                SLICE_ARG(e->dn));
 }
@@ -113,27 +129,71 @@ static bool row(void *ctx, struct entry *e)
     return true;
 }
 
+static int read_all(struct preview *p, struct err *e)
+{
+    struct verify *v = p->v;
+    int rc = 0;
+
+    for (unsigned i = 0; i < v->made.n_searches && rc == 0; i++) {
+        p->s = &v->made.searches[i];
+        p->rows = 0;
+        if (search_shows_objects(p->s))
+            rc = verify_read(v, i, one_entry, row, p, e);
+    }
+    return rc;
+}
+
+static void tell_sum(struct verify *v)
+{
+    struct buf text = {0};
+
+    verify_tell_counts(&v->counts, &text);
+    verify_say(v, VERIFY_NOTE, v->conf->name,
+               "there is no state yet: the first run would take in %zu accounts and %zu groups%s",
+               v->counts.objects[OBJECT_ACCOUNT], v->counts.objects[OBJECT_GROUP], buf_str(&text));
+    buf_free(&text);
+}
+
+/* ---- for the sinks ------------------------------------------------------------------------------------------ */
+
+static void rewind_spool(void *ctx)
+{
+    struct err e = {0};
+
+    spool_rewind(&((struct preview *)ctx)->spool, &e); /* it was written and read before */
+}
+
+static bool next_in_spool(void *ctx, struct object *o, struct arena *a)
+{
+    return spool_next(&((struct preview *)ctx)->spool, o, a);
+}
+
+static bool spool_has(void *ctx, struct slice address)
+{
+    return is_taken(&((struct preview *)ctx)->taken, address);
+}
+
+static int preview_sinks(struct preview *p, struct err *e)
+{
+    const struct verify_objects objects = {.ctx = p, .rewind = rewind_spool, .next = next_in_spool, .has = spool_has};
+
+    return spool_rewind(&p->spool, e) != 0 ? -1 : verify_sinks_preview(p->v, &objects, e);
+}
+
 int verify_preview(struct verify *v, struct err *e)
 {
     struct preview p = {.v = v};
-    struct buf text = {0};
-    int rc = 0;
+    int rc = spool_open(&p.spool, e);
 
     census_begin(&p.accounts);
-    for (unsigned i = 0; i < v->made.n_searches && rc == 0; i++) {
-        p.s = &v->made.searches[i];
-        p.rows = 0;
-        if (search_shows_objects(p.s))
-            rc = verify_read(v, i, one_entry, row, &p, e);
-    }
+    if (rc == 0)
+        rc = read_all(&p, e);
     if (rc == 0) {
-        verify_tell_counts(&v->counts, &text);
-        verify_say(v, VERIFY_NOTE, v->conf->name,
-                   "there is no state yet: the first run would take in %zu accounts and %zu groups%s",
-                   v->counts.objects[OBJECT_ACCOUNT], v->counts.objects[OBJECT_GROUP], buf_str(&text));
+        tell_sum(v);
+        rc = preview_sinks(&p, e);
     }
-    buf_free(&text);
     census_drop(&p.accounts);
+    spool_close(&p.spool);
     free(p.taken.slots);
     arena_free(&p.a);
     return rc;
