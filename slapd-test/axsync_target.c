@@ -292,6 +292,27 @@ static int rename_account(struct target *t, const struct act *act)
     return 0;
 }
 
+/* The uuid alone: what the new entry has more follows. */
+static int rebind(struct target *t, const struct act *act)
+{
+    const char *known_as = act->from ? text_of(t->addresses, act->from) : NULL;
+    json_t *account = known_as ? json_object_get(table(t, act), act->address) : NULL, *aliases, *alias;
+    size_t i;
+
+    if (known_as == NULL || strcmp(known_as, act->address) != 0 || account == NULL)
+        return broken(t, "the account is not there under the uuid %s", act->from ? act->from : "(none)");
+    if (text_of(t->addresses, act->uuid) != NULL || act->set != NULL || act->clear != NULL)
+        return broken(t, "the new uuid is there already, or it changes more than that");
+    aliases = json_object_get(json_object_get(account, "set"), AXSYNC_FIELD_ALIASES);
+    json_array_foreach(aliases, i, alias)
+        json_object_set_new(t->owners, json_string_value(alias), json_string(act->uuid));
+    json_object_set_new(t->owners, act->address, json_string(act->uuid));
+    json_object_del(t->addresses, act->from);
+    json_object_set_new(t->addresses, act->uuid, json_string(act->address));
+    json_object_set_new(account, "uuid", json_string(act->uuid));
+    return 0;
+}
+
 static int delete_account(struct target *t, const struct act *act)
 {
     json_t *account = known(t, act, act->address);
@@ -336,10 +357,12 @@ static int apply(struct target *t, const struct act *act)
         {AXSYNC_ACTION_ACCOUNT_CREATE, create},
         {AXSYNC_ACTION_ACCOUNT_UPDATE, update},
         {AXSYNC_ACTION_ACCOUNT_RENAME, rename_account},
+        {AXSYNC_ACTION_ACCOUNT_REBIND, rebind},
         {AXSYNC_ACTION_ACCOUNT_DELETE, delete_account},
         {AXSYNC_ACTION_GROUP_CREATE, create},
         {AXSYNC_ACTION_GROUP_UPDATE, update},
         {AXSYNC_ACTION_GROUP_RENAME, rename_account},
+        {AXSYNC_ACTION_GROUP_REBIND, rebind},
         {AXSYNC_ACTION_GROUP_DELETE, delete_account},
         {AXSYNC_ACTION_GROUP_MEMBERS, change_members},
     };

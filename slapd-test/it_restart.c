@@ -48,6 +48,9 @@ static void put_directory(FILE *out, const char *tree)
     fprintf(out, "dn: uid=away,ou=away,%s\nobjectClass: inetOrgPerson\ncn: a\nsn: a\nmail: away@example.com\n\n", tree);
 }
 
+/* Whose entry is made again, as another one of the same account. */
+#define AGAIN "p15"
+
 /* What each run then goes through: `uid: change`. */
 static void put_changes(FILE *out, const char *tree)
 {
@@ -81,6 +84,8 @@ static void put_changes(FILE *out, const char *tree)
             "ou=people,%s\n\n",
             tree, tree);
     put_person(out, tree, "new", "new", "");
+    fprintf(out, "dn: uid=" AGAIN ",ou=people,%s\nchangetype: delete\n\n", tree);
+    put_person(out, tree, AGAIN, AGAIN, "title: Made again\n");
 }
 
 static void apply(struct slapdtest *s, int number, void (*put)(FILE *out, const char *tree))
@@ -114,7 +119,7 @@ static struct slapdtest *run_server(unsigned sessionlog)
 
 /* What came of a run: tables of the target after each part, and the state without what differs between runs. */
 struct end {
-    json_t *part[2];
+    json_t *part[3];   /* refresh, changes, and what an operator says to the hold that comes of them */
     json_t *dump;
 };
 
@@ -122,6 +127,7 @@ static void free_end(struct end *end)
 {
     json_decref(end->part[0]);
     json_decref(end->part[1]);
+    json_decref(end->part[2]);
     json_decref(end->dump);
 }
 
@@ -152,7 +158,33 @@ static struct axsync *prepare(struct slapdtest *s, int number, bool worker)
              number);
     a = axsync_new(s, overrides);
     a->worker = worker;
+    axsync_expect_error(a, "rebind");   /* its hold */
     return a;
+}
+
+/* The ID of the first hold that is open. */
+static bool read_hold(struct axsync *a, char id[32])
+{
+    json_t *status = axsync_peek(a), *hold = json_array_get(json_object_get(status, "holds"), 0);
+    bool open = hold != NULL;
+
+    if (open)
+        snprintf(id, 32, "%s", axsync_text(hold, "id"));
+    json_decref(status);
+    return open;
+}
+
+static bool has_hold(struct axsync *a, void *ctx)
+{
+    return read_hold(a, ctx);
+}
+
+static bool has_no_hold(struct axsync *a, void *ctx)
+{
+    char id[32];
+
+    (void)ctx;
+    return axsync_is_settled(a, true) && !read_hold(a, id);
 }
 
 /* Nothing is left to be done: a run makes no line, and ends with 0. */
@@ -195,6 +227,7 @@ static size_t count_lines(const char *path)
 static void run_undisturbed(struct slapdtest *s, struct end *end, const char *steps, size_t *first_part)
 {
     struct axsync *a = prepare(s, 0, false);
+    char id[32];
 
     axsync_setenv(a, "AXSYNC_STEP_LOG", steps);
     axsync_start(a);
@@ -204,6 +237,11 @@ static void run_undisturbed(struct slapdtest *s, struct end *end, const char *st
     apply(s, 0, put_changes);
     axsync_await_settled(a);
     end->part[1] = without_identity(a->target.accounts);
+    axsync_await(a, "the new entry is held", has_hold, id);
+    CHECK(a, axsync_command(a, "approve", id, NULL) == EX_OK, "approve: %s", a->err);
+    axsync_await(a, "what was approved is out", has_no_hold, NULL);
+    axsync_await_settled(a);
+    end->part[2] = without_identity(a->target.accounts);
     axsync_stop(a);
     axsync_setenv(a, "AXSYNC_STEP_LOG", NULL);
     finish(a, end);
@@ -230,16 +268,23 @@ static bool target_is(struct axsync *a, json_t *accounts)
     return is;
 }
 
+static bool has_been_killed(struct axsync *a, struct moment *m)
+{
+    int status;
+
+    if (!a->may_end || !axsync_has_ended(a, &status))
+        return false;
+    CHECK(a, WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the daemon ended with wait status 0x%x", status);
+    m->killed = true;
+    return true;
+}
+
 static bool came_to_it(struct axsync *a, void *ctx)
 {
     struct moment *m = ctx;
-    int status;
 
-    if (a->may_end && axsync_has_ended(a, &status)) {
-        CHECK(a, WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the daemon ended with wait status 0x%x", status);
-        m->killed = true;
+    if (has_been_killed(a, m))
         return true;
-    }
     return target_is(a, m->accounts) && axsync_is_settled(a, true);
 }
 
@@ -269,6 +314,34 @@ static void reach(struct axsync *a, json_t *accounts, bool *killed)
     }
 }
 
+/* The operator says his word as long as it is asked for: the kill can come before it, with it, or after it. */
+static bool is_approved(struct axsync *a, void *ctx)
+{
+    struct moment *m = ctx;
+    char id[32];
+
+    if (has_been_killed(a, m))
+        return true;
+    if (read_hold(a, id))
+        axsync_command(a, "approve", id, NULL);
+    return target_is(a, m->accounts) && axsync_is_settled(a, true);
+}
+
+static void approve(struct axsync *a, json_t *accounts, bool *killed)
+{
+    struct moment m = {.accounts = accounts};
+
+    a->may_end = !*killed;
+    axsync_await(a, "the kill, or what was approved is out", is_approved, &m);
+    a->may_end = false;
+    if (!m.killed)
+        return;
+    *killed = true;
+    m.killed = false;
+    revive(a);
+    axsync_await(a, "what was approved is out", is_approved, &m);
+}
+
 /* Stops it, unless the stop is what it is killed at. */
 static void stop(struct axsync *a, struct end *end, bool *killed)
 {
@@ -279,7 +352,7 @@ static void stop(struct axsync *a, struct end *end, bool *killed)
     if (!*killed && WIFSIGNALED(status)) {
         *killed = true;
         revive(a);
-        reach(a, end->part[1], killed);
+        reach(a, end->part[2], killed);
         axsync_stop(a);
         return;
     }
@@ -317,6 +390,7 @@ static void run_killed(struct slapdtest *s, int number, const struct point *poin
     reach(a, should->part[0], &killed);
     apply(s, number, put_changes);
     reach(a, should->part[1], &killed);
+    approve(a, should->part[2], &killed);
     stop(a, should, &killed);
     check_end(a, should);
     fprintf(hit, "%s %s %zu\n", killed ? "killed" : "missed", point->name, point->nth);

@@ -202,11 +202,13 @@ static void print_gone(const struct gone *g)
 
 static void print_pending(struct txn *t, const struct pending *p, struct arena *a)
 {
-    char when[PRINT_TIME], id[HOLD_ID_TEXT];
+    char when[PRINT_TIME], id[HOLD_ID_TEXT], pair[UUID_TEXT];
     struct hold h;
 
     fputs("  pending: ", stdout);
-    if (p->what == PENDING_DELETE)
+    if (p->paired)
+        printf("rebind to the new entry %s", uuid_format(p->pair, pair));
+    else if (p->what == PENDING_DELETE)
         fputs("deletion", stdout);
     else if (p->what == PENDING_RENAME)
         fputs("rename to ", stdout);

@@ -141,7 +141,10 @@ static void print_member(struct table_rows *rows, const struct member *m)
     rows_printf(rows, "%u", p->place);
     switch (p->what) {
     case PENDING_DELETE:
-        rows_printf(rows, "delete %s", object_kind_name(p->kind));
+        if (p->paired)
+            rows_printf(rows, "rebind %s to %s", object_kind_name(p->kind), uuid_format(p->pair, uuid));
+        else
+            rows_printf(rows, "delete %s", object_kind_name(p->kind));
         break;
     case PENDING_RENAME:
         rows_printf(rows, "rename to %.*s", SLICE_ARG(p->address));
@@ -181,6 +184,11 @@ static void print_inside(struct inside *in)
         print_member(rows, &in->members[i]);
     rows_print(rows, stdout);
     rows_free(&rows);
+    if (h->of.kind == GUARD_REBIND) {
+        printf("\nIf these are the same accounts with new entries: axsync approve %s\n"
+               "If they are not, so that the old ones are deleted: axsync reject %s\n", id, id);
+        return;
+    }
     printf("\nTo let go out what is shown here: axsync approve %s\n", id);
     if (!h->rejected)
         printf("To keep accounts and values as they are: axsync reject %s\n", id);

@@ -285,6 +285,8 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
     take_census(m, s, msg);
     if (msg->searched)
         poll_complete(m, s, msg);
+    if (!s->behind && !s->no_csn)
+        rebind_end_refresh(m, s);
     if (!s->had_cookie && !s->behind && !s->no_csn)
         end_suspicion(m, s);
     m->urgent = true;

@@ -83,7 +83,7 @@ static const char *what_words(const struct pending *p)
 {
     switch (p->what) {
     case PENDING_DELETE:
-        return "deletion";
+        return p->paired ? "rebind" : "deletion";
     case PENDING_RENAME:
         return "rename to ";
     case PENDING_MEMBER:

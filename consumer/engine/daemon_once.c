@@ -98,6 +98,8 @@ static const char *kind_words(enum guard_kind kind)
         return "clears of ";
     case GUARD_MEMBERS:
         return "members to be removed";
+    case GUARD_REBIND:
+        return "new entries that may be accounts which are there";
     case GUARD_KINDS:
         break;
     }

@@ -36,9 +36,14 @@ void depart_delete(struct mirror *m, const struct pending *p)
         .phase = p->phase,
     };
 
+    if (p->paired) {
+        rebind_depart(m, p);
+        return;
+    }
     pend_drop(m, p, true);
     if (id == 0)
         return;
+    rebind_met(m, p->uuid);
     a.dn = told.dn;
     a.address = told.address;
     mirror_emit(m, &a);
@@ -67,14 +72,16 @@ static bool members_may_be_unknown(const struct mirror *m)
 }
 
 /* In a refresh nothing goes but what was approved: a deletion may be taken back by it, and the guard has to see all of a
- * kind together. Nor does a deletion go while others that were found with it are still being looked up. */
+ * kind together. Nor does a deletion go while others that were found with it are still being looked up, nor before its search is
+ * through: what was made while we did not look may be the same account (rebind.c). */
 bool depart_must_stay(struct mirror *m, const struct pending *p)
 {
     if (p->reason == PENDING_APPROVED)
         return false;
     return search_any_refreshing(m) ||
            (p->what == PENDING_MEMBER && members_may_be_unknown(m)) ||
-           (p->what == PENDING_DELETE && p->reason == PENDING_WAITING && m->store->pending_unanswered > 0);
+           (p->what == PENDING_DELETE && p->reason == PENDING_WAITING &&
+            (m->store->pending_unanswered > 0 || !search_of(m, p->kind)->complete));
 }
 
 /* Of a clear. */

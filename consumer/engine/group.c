@@ -272,6 +272,30 @@ void group_create(struct mirror *m, const struct object *group, enum cause cause
     tally_end(&t);
 }
 
+void group_rebind(struct mirror *m, const uint8_t *old, const struct object *group, enum phase_word phase)
+{
+    struct tally t = { .m = m, .group = group->uuid, .cause = CAUSE_MODIFY, .phase = phase };
+    struct buf next = { 0 };
+    struct slice ref, address;
+    uint32_t live;
+
+    /* What was told counts as given by nobody, until it is found among what the new entry names. */
+    while (told_next(m->t, old, &next, &address, &live, &m->a))
+        told_put(m->t, group->uuid, address, 0);
+    told_forget(m->t, old);
+    members_forget(m->t, old);
+    buf_reset(&next);
+    while (members_next(m->t, group->uuid, &next, &ref, &address, &m->a))
+        count(&t, address, 1);
+    tally_end(&t);
+    buf_reset(&next);
+    while (told_next(m->t, group->uuid, &next, &address, &live, &m->a))
+        if (live == 0)
+            pend_member(m, group, address, CAUSE_MODIFY, phase);
+    buf_free(&next);
+    settle_clear(m, group, phase);
+}
+
 void group_forget(struct mirror *m, const uint8_t *group)
 {
     members_forget(m->t, group);

@@ -44,7 +44,7 @@ static void log_notes(const struct mirror *m, const struct entry *e, const struc
 }
 
 /* An alias that is somebody's address is left out (SPEC.md 2.5). */
-static void drop_taken_aliases(struct mirror *m, struct object *o)
+void ingest_drop_taken_aliases(struct mirror *m, struct object *o)
 {
     uint32_t kept = 0;
 
@@ -64,12 +64,18 @@ static void drop_taken_aliases(struct mirror *m, struct object *o)
 static void wait_for_address(struct mirror *m, const struct object *wanted)
 {
     struct object before;
+    bool waited = want_get(m->t, wanted->uuid, &before, &m->a), begins = !waited || !slice_eq(before.address, wanted->address);
 
-    if (!want_get(m->t, wanted->uuid, &before, &m->a) || !slice_eq(before.address, wanted->address))
+    if (begins)
         log_warning(m->subject, "%.*s: the address %.*s is taken; waiting until it is free", SLICE_ARG(wanted->dn),
                     SLICE_ARG(wanted->address));
     want_put(m->store, m->t, wanted);
     m->urgent = true;
+    if (begins)
+        rebind_begins_to_wait(m, wanted);
+    if (waited && begins)
+        rebind_review(m, before.address);
+    rebind_review(m, wanted->address);
 }
 
 /* A return tells everything anew. */
@@ -86,6 +92,9 @@ static void tell_create(struct mirror *m, const struct object *wanted, enum caus
 
 static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause, enum phase_word phase)
 {
+    struct object before;
+    bool waited;
+
     if (m->load) {
         if (load_add(m->load, m->store, m->t, wanted) != 0)
             mirror_emit_create(m, wanted, cause, phase);
@@ -98,8 +107,11 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
         wait_for_address(m, wanted);
         return;
     }
+    waited = want_get(m->t, wanted->uuid, &before, &m->a);
     want_del(m->t, wanted->uuid);
-    drop_taken_aliases(m, wanted);
+    if (waited)
+        rebind_review(m, before.address);
+    ingest_drop_taken_aliases(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
     tell_create(m, wanted, cause, phase);
     if (wanted->kind == OBJECT_GROUP)
@@ -107,7 +119,7 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     group_object_changed(m, NULL, wanted, CAUSE_RESOLVE, phase, false);
 }
 
-static void emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
+void ingest_emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
                         enum phase_word phase)
 {
     struct action a = {
@@ -146,10 +158,10 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
     bool keeps_old = leave_out_alias(wanted, told.address);
     struct plan p;
 
-    drop_taken_aliases(m, wanted);
+    ingest_drop_taken_aliases(m, wanted);
     plan_diff(&told, wanted, notes, &m->a, &p);
     if (plan_sets(&p))
-        emit_update(m, wanted, told.address, &p, phase);
+        ingest_emit_update(m, wanted, told.address, &p, phase);
     plan_apply_sets(&told, wanted, &p, &m->a, &after);
     if (changed || plan_sets(&p) || p.moved || p.restamped) {
         objects_put(m->store, m->t, id, stored, &after);
@@ -283,6 +295,7 @@ bool ingest_want_drop(struct mirror *m, const uint8_t *uuid)
         return false;
     want_del(m->t, uuid);
     ingest_address_free(m, wanted.address);
+    rebind_review(m, wanted.address);
     return true;
 }
 

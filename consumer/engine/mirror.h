@@ -11,6 +11,7 @@
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
+ *             rebind.c    … but not that of whom another entry may be, with a new uuid
  *             sibling.c   … before a clear: has another entry lost the field too?
  *             depart.c    … → actions
  *             operator.c  the operator's word
@@ -139,6 +140,11 @@ void ingest_address_free(struct mirror *m, struct slice address);
 bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
+/* An alias that is somebody's address is left out (SPEC.md 2.5). */
+void ingest_drop_taken_aliases(struct mirror *m, struct object *o);
+/* The sets of a plan, if it has any: plan_sets(). */
+void ingest_emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
+                        enum phase_word phase);
 
 /* group.c: members of groups */
 
@@ -147,6 +153,9 @@ void group_take(struct mirror *m, const uint8_t *group, const struct member_list
                 enum phase_word phase);
 /* A group was created at the sinks: its members follow. */
 void group_create(struct mirror *m, const struct object *group, enum cause cause, enum phase_word phase);
+/* A group was rebound, and is mirrored with its new uuid: what was told of the old one's members is what this one has, and what its
+ * entry does not name becomes pending. */
+void group_rebind(struct mirror *m, const uint8_t *old, const struct object *group, enum phase_word phase);
 /* It is no more in the line for an address. */
 void group_forget(struct mirror *m, const uint8_t *group);
 /* … in the state. keeps_told: what the sinks were told of its members is kept, for its return. */
@@ -272,6 +281,28 @@ void pend_put(struct mirror *m, const struct pending *p);
 /* keep_window: it was released, the guard goes on counting it. */
 void pend_drop(struct mirror *m, const struct pending *p, bool keep_window);
 void pend_set_state(struct mirror *m, const uint8_t *uuid, enum object_state state);
+
+/* rebind.c: a new entry that may be an account which is there (SPEC.md 2.3, "Rebinding") */
+
+/* An entry that is not mirrored begins to wait for an address. */
+void rebind_begins_to_wait(struct mirror *m, const struct object *wanted);
+/* Of a deletion that is proven: if there is an entry that may be the same, the row is put into the hold, and nothing else happens to
+ * it. */
+bool rebind_pair(struct mirror *m, struct pending *p);
+/* Who waits for the address changed: a pending deletion of its owner may now be a rebind, or may be none any more. */
+void rebind_review(struct mirror *m, struct slice address);
+/* The owner of an address is still there, or it is released: who waits for its address is somebody else. */
+void rebind_met(struct mirror *m, const uint8_t *owner);
+/* … all those whose deletion a complete refresh did not find. */
+void rebind_end_refresh(struct mirror *m, const struct mirror_search *s);
+/* Of a row that is paired: whether the two may still be the same. */
+bool rebind_stands(struct mirror *m, const struct pending *p);
+/* They are not: the deletion goes its own way, from now on. Never at once, whatever was approved of the two. */
+void rebind_part(struct mirror *m, struct pending *p);
+/* The operator says that they are strangers. */
+void rebind_reject(struct mirror *m, struct pending *p);
+/* It was approved and looked up: goes out. */
+void rebind_depart(struct mirror *m, const struct pending *p);
 
 /* release.c: look-ups, the guard, the clock */
 

@@ -17,6 +17,10 @@ static void approve_row(struct mirror *m, struct pending *p)
 
 static void reject_row(struct mirror *m, struct pending *p)
 {
+    if (p->paired) {
+        rebind_reject(m, p);
+        return;
+    }
     p->reason = PENDING_REJECTED;
     p->due_ms = 0;
     p->asked = p->again = false;

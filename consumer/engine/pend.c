@@ -82,7 +82,7 @@ void pend_hold(struct mirror *m, struct pending *p, const char *why)
     struct guarded of = pending_guarded(p);
     struct hold h;
 
-    p->counted = true;
+    p->counted = !p->paired;   /* the guard has no opinion of a rebind */
     p->reason = PENDING_HELD;
     p->hold = hold_find_open(m->t, &of, &h, &m->a) ? h.id : pend_open_hold(m, &of, why);
     p->due_ms = 0;
@@ -136,9 +136,9 @@ static void begin_waiting(struct mirror *m, struct pending *p, const char *why)
 void pend_suspect(struct mirror *m, struct pending *p, const char *why)
 {
     if (p->what != PENDING_DELETE || (p->cause != CAUSE_ABSENT && p->cause != CAUSE_LEAVE) ||
-        (p->reason != PENDING_UNPROVEN && p->reason != PENDING_WAITING))
+        (p->reason != PENDING_UNPROVEN && p->reason != PENDING_WAITING && !p->paired))
         return;
-    p->suspect = true;
+    p->suspect = true;   /* of one that is paired: if it goes its own way after all */
     if (p->reason == PENDING_WAITING) {
         p->asked = p->again = false;
         pend_hold(m, p, why ? why : UNDER_SUSPICION);
@@ -152,6 +152,8 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
 {
     p->answered = true;
     p->asked = p->again = false;
+    if (rebind_pair(m, p))
+        return;
     if (m->conf->ignore_deletes) {
         p->reason = PENDING_REJECTED;
         p->due_ms = 0;
@@ -310,6 +312,8 @@ bool pend_came_back(struct mirror *m, struct object *told, const struct object *
         }
         if (p.what == PENDING_DELETE && told->state == OBJECT_ORPHAN)
             told->state = OBJECT_MIRRORED;
+        if (p.what == PENDING_DELETE)
+            rebind_met(m, p.uuid);
         pend_drop(m, &p, false);
         changed = true;
     }

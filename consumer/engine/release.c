@@ -51,6 +51,7 @@ static void found_in_place(struct mirror *m, struct pending *p, const struct syn
         return;
     }
     pend_drop(m, p, false);
+    rebind_met(m, p->uuid);
     pend_set_state(m, p->uuid, OBJECT_MIRRORED);
     ingest_entry(m, &m->searches[msg->search], msg->entry, PHASE_LOCAL);
 }
@@ -60,6 +61,10 @@ static void proven(struct mirror *m, struct pending *p)
     bool was_asked = p->asked;
 
     p->asked = p->again = false;
+    if (p->paired && !rebind_stands(m, p)) {   /* it left: then it is nobody with a new uuid */
+        rebind_part(m, p);
+        return;
+    }
     switch (p->reason) {
     case PENDING_UNPROVEN:
         pend_confirm(m, p, NULL);
@@ -189,6 +194,7 @@ static int64_t mirrored(const struct mirror *m, const struct guarded *of)
         return m->store->objects[OBJECT_GROUP];
     case GUARD_ACCOUNT_DELETE:
     case GUARD_ACCOUNT_RENAME:
+    case GUARD_REBIND:
     case GUARD_KINDS:
         break;
     }

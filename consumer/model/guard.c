@@ -13,6 +13,7 @@ struct limit {
 static const char *const kind_names[] = {
     [GUARD_ACCOUNT_DELETE] = "account.delete", [GUARD_GROUP_DELETE] = "group.delete",
     [GUARD_ACCOUNT_RENAME] = "account.rename", [GUARD_CLEAR] = "clear", [GUARD_MEMBERS] = "members.remove",
+    [GUARD_REBIND] = "rebind",
 };
 _Static_assert(sizeof(kind_names) / sizeof(*kind_names) == GUARD_KINDS, "a name for each kind");
 
@@ -20,7 +21,7 @@ _Static_assert(sizeof(kind_names) / sizeof(*kind_names) == GUARD_KINDS, "a name 
 static const char *const kind_words[] = {
     [GUARD_ACCOUNT_DELETE] = "deletions of accounts", [GUARD_GROUP_DELETE] = "deletions of groups",
     [GUARD_ACCOUNT_RENAME] = "renames of accounts", [GUARD_CLEAR] = "clears of this field",
-    [GUARD_MEMBERS] = "members removed from this group",
+    [GUARD_MEMBERS] = "members removed from this group", [GUARD_REBIND] = "rebinds",
 };
 _Static_assert(sizeof(kind_words) / sizeof(*kind_words) == GUARD_KINDS, "words for each kind");
 

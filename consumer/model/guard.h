@@ -7,10 +7,12 @@
 
 /* Kinds that are judged apart. Stored by number: append only. */
 enum guard_kind {
-    GUARD_ACCOUNT_DELETE, GUARD_GROUP_DELETE, GUARD_ACCOUNT_RENAME, GUARD_CLEAR, GUARD_MEMBERS, GUARD_KINDS
+    GUARD_ACCOUNT_DELETE, GUARD_GROUP_DELETE, GUARD_ACCOUNT_RENAME, GUARD_CLEAR, GUARD_MEMBERS,
+    GUARD_REBIND,   /* never judged: always held */
+    GUARD_KINDS
 };
 /* The word of `holds` and `status --json`: "account.delete", "group.delete", "account.rename", "clear",
- * "members.remove". */
+ * "members.remove", "rebind". */
 const char *guard_kind_name(enum guard_kind kind);
 
 struct guard_limits {            /* 0: off */

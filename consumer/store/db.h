@@ -43,6 +43,7 @@ enum table {
     TABLE_TOLD,
     TABLE_LEAVING,   /* pending.h */
     TABLE_GONE,      /* gone.h */
+    TABLE_WANT_FRESH,   /* wants.h */
     TABLES
 };
 

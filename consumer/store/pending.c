@@ -7,7 +7,7 @@
 #include "mem.h"
 
 /* A row: version u8 = 1, reason u8, kind u8, cause u8, phase u8, flags u8 (FLAG_…), hold u32, place u32,
- * detected u64, due u64, address (u32 length, bytes). */
+ * detected u64, due u64, address (u32 length, bytes); with FLAG_PAIRED the uuid of the other (16). */
 #define ROW_VERSION 1
 #define FLAG_ANSWERED 1
 #define FLAG_COUNTED 2
@@ -15,6 +15,7 @@
 #define FLAG_SUSPECT 8
 #define FLAG_AGAIN 16
 #define FLAG_KEEPS_OLD 32
+#define FLAG_PAIRED 64
 
 #define LEAVING_KEY (8 + UUID_BYTES)
 
@@ -43,7 +44,7 @@ struct guarded pending_guarded(const struct pending *p)
 
     switch (p->what) {
     case PENDING_DELETE:
-        of.kind = p->kind == OBJECT_GROUP ? GUARD_GROUP_DELETE : GUARD_ACCOUNT_DELETE;
+        of.kind = p->paired ? GUARD_REBIND : p->kind == OBJECT_GROUP ? GUARD_GROUP_DELETE : GUARD_ACCOUNT_DELETE;
         break;
     case PENDING_RENAME:
         of.kind = GUARD_ACCOUNT_RENAME;
@@ -95,12 +96,23 @@ static void put_row(struct buf *b, const struct pending *p)
     buf_u8(b, (uint8_t)p->phase);
     buf_u8(b, (uint8_t)((p->answered ? FLAG_ANSWERED : 0) | (p->counted ? FLAG_COUNTED : 0) |
                         (p->asked ? FLAG_ASKED : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
-                        (p->again ? FLAG_AGAIN : 0) | (p->keeps_old ? FLAG_KEEPS_OLD : 0)));
+                        (p->again ? FLAG_AGAIN : 0) | (p->keeps_old ? FLAG_KEEPS_OLD : 0) |
+                        (p->paired ? FLAG_PAIRED : 0)));
     buf_u32(b, p->hold);
     buf_u32(b, p->place);
     buf_u64(b, (uint64_t)p->detected_ms);
     buf_u64(b, (uint64_t)p->due_ms);
     buf_bytes(b, p->address);
+    if (p->paired)
+        buf_add(b, p->pair, UUID_BYTES);
+}
+
+static void read_pair(struct reader *r, struct pending *p)
+{
+    struct slice pair = read_take(r, UUID_BYTES);
+
+    if (!r->bad)
+        memcpy(p->pair, pair.p, UUID_BYTES);
 }
 
 static bool read_row(struct slice key, struct slice value, struct pending *p, struct arena *a)
@@ -136,12 +148,15 @@ static bool read_row(struct slice key, struct slice value, struct pending *p, st
     p->suspect = flags & FLAG_SUSPECT;
     p->again = flags & FLAG_AGAIN;
     p->keeps_old = flags & FLAG_KEEPS_OLD;
+    p->paired = flags & FLAG_PAIRED;
     p->hold = read_u32(&r);
     p->place = read_u32(&r);
     p->detected_ms = (int64_t)read_u64(&r);
     p->due_ms = (int64_t)read_u64(&r);
     address = read_bytes(&r);
     p->address = arena_copy(a, address.p, address.len);
+    if (p->paired)
+        read_pair(&r, p);
     return !r.bad;
 }
 

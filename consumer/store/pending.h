@@ -48,6 +48,8 @@ struct pending {
     bool again;               /* deletions: reported again while asked: an answer "in place" may be older than that */
     bool keeps_old;           /* renames: the old address is to be an alias */
     struct slice address;     /* renames: the wanted address */
+    bool paired;              /* deletions: another entry may be the same account (engine/rebind.c): it is a rebind, held or approved */
+    uint8_t pair[UUID_BYTES]; /* … which one */
 };
 
 /* What the guard judges as one. */

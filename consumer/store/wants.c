@@ -49,6 +49,7 @@ bool want_del(struct txn *t, const uint8_t *uuid)
     if (!want_key(t, uuid, key))
         return false;
     txn_del(t, TABLE_WANT, slice_make(key, sizeof(key)));
+    want_set_fresh(t, uuid, false);
     return txn_del(t, TABLE_WANT_UUID, slice_make(uuid, UUID_BYTES));
 }
 
@@ -103,6 +104,45 @@ bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *
         if (txn_get(t, TABLE_WANT, v, &v) && read_want(v, o, a))
             return true;
     return false;
+}
+
+bool want_line_next(struct txn *t, struct slice address, struct buf *next, struct object *o, struct arena *a)
+{
+    uint8_t first[16];
+    struct slice key, v;
+
+    objects_address_key(hash64(address), 0, first);
+    if (next->len == 0)
+        buf_add(next, first, sizeof(first));
+    while (step(t, TABLE_WANT, next, &key, &v) && slice_has_prefix(key, slice_make(first, 8)))
+        if (read_want(v, o, a) && slice_eq(o->address, address))
+            return true;
+    return false;
+}
+
+void want_set_fresh(struct txn *t, const uint8_t *uuid, bool fresh)
+{
+    if (fresh)
+        txn_put(t, TABLE_WANT_FRESH, slice_make(uuid, UUID_BYTES), (struct slice){ "", 0 });
+    else if (txn_count(t, TABLE_WANT_FRESH) != 0)
+        txn_del(t, TABLE_WANT_FRESH, slice_make(uuid, UUID_BYTES));
+}
+
+bool want_is_fresh(struct txn *t, const uint8_t *uuid)
+{
+    struct slice v;
+
+    return txn_get(t, TABLE_WANT_FRESH, slice_make(uuid, UUID_BYTES), &v);
+}
+
+bool want_fresh_next(struct txn *t, struct buf *next, uint8_t *uuid)
+{
+    struct slice key, v;
+
+    if (!step(t, TABLE_WANT_FRESH, next, &key, &v) || key.len != UUID_BYTES)
+        return false;
+    memcpy(uuid, key.p, UUID_BYTES);
+    return true;
 }
 
 void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason)

@@ -3,6 +3,8 @@
  * TABLE_WANT       hash64(address) u64, order u64 → uuid (16), object it would be (object_encode()); the first in order
  *                  gets the address when it is free. A rename that waits has its pending row as well.
  * TABLE_WANT_UUID  uuid (16) → key of TABLE_WANT (16): an entry waits for one address at most
+ * TABLE_WANT_FRESH uuid (16) → empty: of those that wait, who may be the owner of the address with a new uuid (engine/rebind.c): was
+ *                  not known while that was still there
  * TABLE_INVALID    uuid (16) → u32 length and DN, u32 length and reason, u8 kind of object that it would be (not in states
  *                  of before there were groups: account) */
 #ifndef STORE_WANTS_H
@@ -19,6 +21,13 @@ bool want_del(struct txn *t, const uint8_t *uuid);
 bool want_get(struct txn *t, const uint8_t *uuid, struct object *o, struct arena *a);
 /* The first that wants this address. */
 bool want_first(struct txn *t, struct slice address, struct object *o, struct arena *a);
+/* Who waits for this address, in order; start with *next zeroed. Reads may be mixed with writes. */
+bool want_line_next(struct txn *t, struct slice address, struct buf *next, struct object *o, struct arena *a);
+/* Goes with the want: fresh is who was marked since it began to wait. */
+void want_set_fresh(struct txn *t, const uint8_t *uuid, bool fresh);
+bool want_is_fresh(struct txn *t, const uint8_t *uuid);
+/* All that are; start with *next zeroed. Reads may be mixed with writes. */
+bool want_fresh_next(struct txn *t, struct buf *next, uint8_t *uuid);
 /* All, by uuid; start with *next zeroed. */
 bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *a);
 

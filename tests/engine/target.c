@@ -223,6 +223,18 @@ static void rename_account(json_t *line, const char *text)
     a->address = strdup(text_of(line, "address"));
 }
 
+/* Only the uuid changes: docs/actions.md. */
+static void rebind(json_t *line, const char *text)
+{
+    struct account *a = find(text_of(line, "from"));
+
+    cr_assert_not_null(a, "it is not there: %s", text);
+    cr_assert_null(find(text_of(line, "uuid")), "the new one is there already: %s", text);
+    cr_assert_str_eq(a->address, text_of(line, "address"), "its address is %s: %s", a->address, text);
+    cr_assert(!json_object_get(line, "set") && !json_object_get(line, "clear"), "%s", text);
+    snprintf(a->uuid, sizeof(a->uuid), "%s", text_of(line, "uuid"));
+}
+
 static void delete(json_t *line, const char *text)
 {
     struct account *a = known(line, "address", text);
@@ -267,6 +279,8 @@ static void apply(json_t *line, const char *text)
         update(line, text);
     else if (strcmp(action, "rename") == 0)
         rename_account(line, text);
+    else if (strcmp(action, "rebind") == 0)
+        rebind(line, text);
     else if (strcmp(action, "delete") == 0)
         delete(line, text);
     else if (strcmp(action, "members") == 0)

@@ -153,6 +153,32 @@ static void audit_holds(struct store *s, struct txn *t)
     arena_free(&a);
 }
 
+/* A deletion that is a rebind waits for the operator, or goes because of him, and never without the other one. */
+static void check_pair(struct txn *t, const struct pending *p, struct arena *a)
+{
+    struct object owner, other;
+
+    cr_assert(p->reason == PENDING_HELD || p->reason == PENDING_APPROVED, "a pair is %s", pending_reason_name(p->reason));
+    cr_assert_not(p->counted);
+    cr_assert_neq(objects_get(t, p->uuid, &owner, a), 0);
+    cr_assert(want_get(t, p->pair, &other, a), "nobody waits who would be the other of a pair");
+    cr_assert_eq(objects_find(t, p->pair, NULL), 0, "both of a pair are mirrored");
+    cr_assert(other.kind == owner.kind && slice_eq(other.address, owner.address));
+}
+
+static void audit_fresh(struct txn *t)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    while (want_fresh_next(t, &next, uuid))
+        cr_assert(want_get(t, uuid, &o, &a), "fresh, and waits for nothing");
+    buf_free(&next);
+    arena_free(&a);
+}
+
 static void audit_pending(struct store *s, struct txn *t)
 {
     int64_t by_reason[8] = { 0 }, unanswered = 0;
@@ -170,6 +196,8 @@ static void audit_pending(struct store *s, struct txn *t)
             check_due(t, &p);
             due++;
         }
+        if (p.paired)
+            check_pair(t, &p, &a);
         if (p.hold)
             cr_assert(hold_get(t, p.hold, &h, &a), "hold %u is not there", p.hold);
         arena_reset(&a);
@@ -529,6 +557,7 @@ void audit_store(struct store *s)
     audit_holds(s, t);
     audit_window(s, t);
     audit_wants(t);
+    audit_fresh(t);
     audit_queue(s, t);
     audit_sinks(t);
     audit_members(t);

@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "objects.h"
 #include "pending.h"
+#include "wants.h"
 
 /* What is pending must be of something. */
 static void begin_with_objects(void)
@@ -441,4 +442,40 @@ Test(pending, renames_of_groups_are_not_the_guards)
     cr_expect(pending_is_guarded(&p));
     p.kind = OBJECT_GROUP;
     cr_expect_not(pending_is_guarded(&p));
+}
+
+/* What becomes a rebind was counted as a deletion, and is not any more; the other of the two stands in the row. */
+Test(pending, a_deletion_that_is_a_rebind)
+{
+    struct guarded of = { .kind = GUARD_REBIND }, deletions = { .kind = GUARD_ACCOUNT_DELETE };
+    struct pending p = row(1, PENDING_DELETE, PENDING_WAITING, 5000), read;
+    struct hold h;
+
+    p.counted = true;
+    pending_put(store, txn, &p);
+    cr_assert_eq(window_count(store, &deletions), 1);
+    want_put(store, txn, make(40, "u1@x", FIELD_NONE, NULL));
+    p.paired = true;
+    memcpy(p.pair, uuid_of(40), UUID_BYTES);
+    p.counted = false;
+    p.reason = PENDING_HELD;
+    p.hold = hold_open(store, txn, &of, "who?", 3);
+    p.due_ms = 0;
+    pending_put(store, txn, &p);
+    cr_assert_eq(window_count(store, &deletions), 0);
+    commit();
+    reopen();
+    begin();
+    cr_assert(get(1, &read) && read.paired);
+    cr_assert_arr_eq(read.pair, uuid_of(40), UUID_BYTES);
+    of = pending_guarded(&read);
+    cr_assert_eq(of.kind, GUARD_REBIND);
+    cr_assert(hold_find_open(txn, &of, &h, &arena) && h.count == 1);
+    read.paired = false;
+    read.reason = PENDING_WAITING;
+    read.hold = 0;
+    read.counted = true;
+    pending_put(store, txn, &read);
+    cr_assert_not(hold_get(txn, 3, &h, &arena));
+    cr_assert_eq(window_count(store, &deletions), 1);
 }

@@ -68,6 +68,60 @@ Test(wants, all_by_uuid_while_written)
     commit();
 }
 
+static int fresh_ones(void)
+{
+    struct buf next = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    int seen = 0;
+
+    while (want_fresh_next(txn, &next, uuid))
+        seen = seen * 10 + uuid[0];
+    buf_free(&next);
+    return seen;
+}
+
+Test(wants, who_is_fresh)
+{
+    begin();
+    want(1, "a@x");
+    want(2, "a@x");
+    want(3, "b@x");
+    cr_assert_eq(fresh_ones(), 0);
+    for (int i = 1; i <= 3; i++)
+        want_set_fresh(txn, uuid_of(i), true);
+    want(1, "a@x");   /* told again */
+    want(2, "c@x");   /* waits for another one: that is a new wait */
+    cr_assert_eq(fresh_ones(), 13);
+    cr_assert(want_is_fresh(txn, uuid_of(1)) && !want_is_fresh(txn, uuid_of(2)));
+    want_del(txn, uuid_of(3));
+    commit();
+    reopen();
+    begin();
+    cr_assert_eq(fresh_ones(), 1);
+    want_set_fresh(txn, uuid_of(1), false);
+    cr_assert_eq(fresh_ones(), 0);
+    commit();
+}
+
+Test(wants, one_line)
+{
+    struct buf next = { 0 };
+    struct object o;
+    int seen = 0;
+
+    begin();
+    want(9, "a@x");
+    want(5, "b@x");
+    want(1, "a@x");
+    while (want_line_next(txn, slice_of("a@x"), &next, &o, &arena)) {
+        seen = seen * 10 + o.uuid[0];
+        want_del(txn, o.uuid);
+    }
+    buf_free(&next);
+    cr_assert_eq(seen, 91);
+    commit();
+}
+
 Test(wants, invalid_entries)
 {
     struct slice dn, reason;
