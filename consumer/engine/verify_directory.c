@@ -120,7 +120,7 @@ static bool listed_row(void *ctx, struct entry *entry)
 
     r->rows++;
     r->v->calls->progress(r->v->calls->ctx, r->v->conf->name, search_kind_word(r->s->kind), r->rows);
-    if (!directory_uuid(entry, entry->uuid)) {
+    if (!directory_uuid(&r->v->directory, entry, entry->uuid)) {
         r->nameless++;
         return true;
     }
@@ -161,7 +161,7 @@ static bool looked_up_row(void *ctx, struct entry *entry)
     struct listing *r = ctx;
     struct verify_finding f;
 
-    if (!directory_uuid(entry, entry->uuid) || !lookup_answer(&r->lookup, entry->uuid))
+    if (!directory_uuid(&r->v->directory, entry, entry->uuid) || !lookup_answer(&r->lookup, entry->uuid))
         return true;
     if (!r->in_place) {
         absent(r, entry->uuid, entry->dn);
@@ -193,7 +193,7 @@ static int look_up_part(struct listing *r, struct err *e)
     struct verify *v = r->v;
     const struct search_spec *spec = search_spec(&v->made, r->s);
     struct slice context = directory_context(&v->directory, spec->base);
-    char **attrs = lookup_attrs(spec->attrs), *uuid_only[] = {(char *)"entryUUID", NULL};
+    char **attrs = lookup_attrs(spec->attrs), *uuid_only[] = {(char *)(uintptr_t)directory_key(&v->directory), NULL};
     struct reading g = reading_of(v, spec, attrs);
     const struct lookup_item *open;
     int rc;
@@ -223,6 +223,7 @@ static int look_again(struct listing *r, struct err *e)
 
     r->suspects = (struct buf){0};
     lookup_init(&r->lookup, (const uint8_t *)uuids.p, NULL, uuids.len / UUID_BYTES);
+    r->lookup.ds389 = r->v->directory.ds389;
     while (rc == 0 && lookup_part(&r->lookup))
         rc = look_up_part(r, e);
     lookup_free(&r->lookup);
@@ -255,9 +256,9 @@ static int compare(struct listing *r, struct err *e)
     if (r->nameless > 0)
         return err_set(
             e, ERR_UNAVAILABLE,
-            "%zu entries came without a readable entryUUID, so nothing can be compared: give the bind DN the right "
-            "to read and search entryUUID",
-            r->nameless);
+            "%zu entries came without a readable %s, so nothing can be compared: give the bind DN the right "
+            "to read and search it",
+            r->nameless, directory_key(&r->v->directory));
     verify_refresh(r->v);
     census_end(&r->seen, verify_txn(r->v), search_objects(r->s), suspect_absent, ignore, r);
     return settle(r, e);

@@ -110,7 +110,7 @@ static bool row(void *ctx, struct entry *e)
     struct slice reason;
 
     v->calls->progress(v->calls->ctx, v->conf->name, search_kind_word(p->s->kind), ++p->rows);
-    if (!directory_uuid(e, e->uuid) || (kind == OBJECT_GROUP && census_has(&p->accounts, e->uuid)))
+    if (!directory_uuid(&v->directory, e, e->uuid) || (kind == OBJECT_GROUP && census_has(&p->accounts, e->uuid)))
         return true;
     if (kind == OBJECT_ACCOUNT)
         census_saw(&p->accounts, e->uuid);
