@@ -368,7 +368,7 @@ Test(axigen, a_domain_that_is_not_there_yet, .timeout = 200)
     add_person(s, "o1", "o1@example.com");
     stage_await_account(s, "o1", true);
     axsync_await_log(s->a, "all in new.example waits");
-    queue_shows(s, "goes on by itself when the domain is there");
+    queue_shows(s, "waits for its domain, and goes on by itself");
     emulator_control(s->e, "domain new.example");
     stage_await_number(s, "queued", 0);
     for (int i = 1; i <= 2; i++) {

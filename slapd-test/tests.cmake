@@ -9,7 +9,7 @@ target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER Threads::Threads)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
-set(integration lifecycle groups restart guard behind failover badinput kill subtree entry attributes poll rebind)
+set(integration lifecycle groups verify restart guard behind failover badinput kill subtree entry attributes poll rebind)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM integration restart)   # it needs the kill points
 endif()
@@ -47,7 +47,7 @@ foreach(suite life lost search modes random)
 endforeach()
 
 # The whole program between a real slapd and the emulator of Axigen's CLI.
-set(axigen_tests axigen axigen_kill)
+set(axigen_tests axigen axigen_kill verify_target)
 if(NOT AXSYNC_STEPS)
   list(REMOVE_ITEM axigen_tests axigen_kill)   # it needs the kill points
 endif()

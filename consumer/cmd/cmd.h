@@ -14,7 +14,7 @@
 struct cmd_options {
     const char *config; /* -c */
     const char *version;
-    bool once, dry_run, json, watch, all;
+    bool once, dry_run, json, watch, all, repair;
     int argc; /* the words after the subcommand that are no options */
     char **argv;
 };
@@ -28,6 +28,7 @@ int cmd_approve(const struct cmd_options *o);
 int cmd_reject(const struct cmd_options *o);
 int cmd_entry(const struct cmd_options *o);
 int cmd_dump(const struct cmd_options *o);
+int cmd_verify(const struct cmd_options *o);
 int cmd_resync(const struct cmd_options *o);
 
 /* ---- cmd.c ---- */
@@ -50,6 +51,8 @@ int cmd_each_state(const struct config *conf, cmd_state *each, void *ctx, size_t
 struct command;
 /* Does a command of the operator's, through the daemon if one runs, else on the state itself. Returns the exit code. */
 int cmd_command(const struct cmd_options *o, const struct command *cmd);
+/* The same with the configuration at hand. 0, or -1 and *e. */
+int cmd_send(const struct config *conf, const struct command *cmd, struct err *e);
 
 /* A hold's ID as people type it, "7" or "7.120" (then *upto). False if it is none. */
 bool cmd_hold_id(const char *text, uint32_t *id, uint32_t *upto);

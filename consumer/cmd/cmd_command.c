@@ -17,6 +17,7 @@ static const char *const verbs[] = {
     [COMMAND_APPROVE] = "approve",
     [COMMAND_REJECT] = "reject",
     [COMMAND_RESYNC] = "resync",
+    [COMMAND_REPAIR] = "repair",
     [COMMAND_RETRY] = "retry",
     [COMMAND_DROP] = "drop",
     [COMMAND_ADOPT] = "adopt",
@@ -51,6 +52,10 @@ static int ask_daemon(const struct config *conf, const struct command *cmd, stru
         json_object_set_new(request, "all", json_true());
     if (cmd->n_rows)
         json_object_set_new(request, "rows", rows_json(cmd));
+    if (cmd->list) {
+        json_object_set_new(request, "connector", json_string(cmd->connector));
+        json_object_set_new(request, "list", json_string(cmd->list));
+    }
     answer = control_request(conf->state_dir, request, ANSWER_MS, e);
     if (answer && control_answer(answer, e) == 0) {
         text = json_string_value(json_object_get(answer, "text"));
@@ -160,6 +165,18 @@ static int queue_offline(const struct config *conf, const struct command *cmd, s
     return rc;
 }
 
+static int repair_offline(const struct config *conf, const struct command *cmd, struct hold_numbers *numbers,
+                          struct err *e)
+{
+    struct command here = *cmd;
+
+    here.offline = true;
+    for (size_t i = 0; i < conf->n_connectors; i++)
+        if (strcmp(conf->connectors[i].name, cmd->connector) == 0)
+            return run_offline(conf, &conf->connectors[i], &here, numbers, e);
+    return err_set(e, ERR_NOTFOUND, "there is no connector \"%s\"", cmd->connector);
+}
+
 static int locked(const struct config *conf, const struct command *cmd, struct err *e)
 {
     struct hold_numbers numbers;
@@ -171,6 +188,8 @@ static int locked(const struct config *conf, const struct command *cmd, struct e
     numbers.high = high;
     if (cmd->verb >= COMMAND_RETRY)
         return queue_offline(conf, cmd, &numbers, e);
+    if (cmd->verb == COMMAND_REPAIR)
+        return repair_offline(conf, cmd, &numbers, e);
     if (cmd->verb == COMMAND_RESYNC)
         return resync_offline(conf, cmd, &numbers, e);
     if (cmd_each_state(conf, find_hold, &find, NULL, e) != 0)
@@ -194,6 +213,13 @@ static int offline(const struct config *conf, const struct command *cmd, struct 
     return rc;
 }
 
+int cmd_send(const struct config *conf, const struct command *cmd, struct err *e)
+{
+    int rc = ask_daemon(conf, cmd, e);
+
+    return rc != 0 && control_no_daemon(e) ? offline(conf, cmd, e) : rc;
+}
+
 int cmd_command(const struct cmd_options *o, const struct command *cmd)
 {
     struct config *conf = cmd_config(o);
@@ -202,9 +228,7 @@ int cmd_command(const struct cmd_options *o, const struct command *cmd)
 
     if (conf == NULL)
         return EX_CONFIG;
-    rc = ask_daemon(conf, cmd, &e);
-    if (rc != 0 && control_no_daemon(&e))
-        rc = offline(conf, cmd, &e);
+    rc = cmd_send(conf, cmd, &e);
     config_free(&conf);
     return rc == 0 ? EX_OK : cmd_fail(&e);
 }

@@ -16,7 +16,8 @@ enum allowed {
     OPTION_DRY_RUN = 1 << 1,
     OPTION_JSON = 1 << 2,
     OPTION_WATCH = 1 << 3,
-    OPTION_ALL = 1 << 4
+    OPTION_ALL = 1 << 4,
+    OPTION_REPAIR = 1 << 5
 };
 
 static const struct option_row {
@@ -24,13 +25,13 @@ static const struct option_row {
     enum allowed option;
 } option_rows[] = {
     {"once", OPTION_ONCE},   {"dry-run", OPTION_DRY_RUN}, {"json", OPTION_JSON},
-    {"watch", OPTION_WATCH}, {"all", OPTION_ALL},
+    {"watch", OPTION_WATCH}, {"all", OPTION_ALL},         {"repair", OPTION_REPAIR},
 };
 #define OPTION_ROWS (sizeof(option_rows) / sizeof(*option_rows))
 
 static const struct command_row {
     const char *name;
-    int (*run)(const struct cmd_options *o); /* NULL: not in this version yet */
+    int (*run)(const struct cmd_options *o);
     unsigned options;                        /* enum allowed, or'ed */
     int min, max;                            /* words */
     const char *form;
@@ -64,7 +65,12 @@ static const struct command_row {
     {"entry", cmd_entry, 0, 1, 1, "DN|UUID|ADDRESS", "all that is stored of one entry",
      "Exit code 67 if nothing is known of it.\n"},
     {"dump", cmd_dump, 0, 0, 0, "", "the mirrored state as JSON lines", ""},
-    {"verify", NULL, 0, 0, -1, "", "compare state, directory and target (not in this version yet)", ""},
+    {"verify", cmd_verify, OPTION_REPAIR, 0, 0, "[--repair]", "compare the state with the directory, and the targets with it",
+     "Prints a line for each difference. What waits, is held, queued or parked is none. Exit code 0 if there is\n"
+     "no difference, 1 if there are some, 69 if the directory or a target can't be reached. Before the first run\n"
+     "it shows what that would do.\n"
+     "  --repair    entries that differ are read again, targets are told anew what they lack. Deletes\n"
+     "              nothing itself; without it nothing is changed\n"},
     {"resync", cmd_resync, 0, 0, 0, "", "forget the cookies, keep the state: read the directory anew",
      "The next refresh is a full one, in which older content counts too: after a restored backup.\n"},
 };
@@ -158,6 +164,7 @@ static void set_option(struct cmd_options *o, int option)
     o->json = o->json || option == OPTION_JSON;
     o->watch = o->watch || option == OPTION_WATCH;
     o->all = o->all || option == OPTION_ALL;
+    o->repair = o->repair || option == OPTION_REPAIR;
 }
 
 /* Options of one subcommand (c), or those before it (c NULL). -1: go on, else the exit code. */
@@ -201,10 +208,6 @@ static int run_command(const struct command_row *c, int argc, char **argv, struc
 
     if (rc >= 0)
         return rc;
-    if (c->run == NULL) {
-        fprintf(stderr, "axsync: %s is not in this version yet\n", c->name);
-        return EX_USAGE;
-    }
     o->argc = argc - optind;
     o->argv = argv + optind;
     if (o->argc < c->min) {

@@ -130,7 +130,7 @@ static enum axigen_adopt adopt_of(enum config_adopt a)
 }
 
 /* Texts and connection are those of the start; what may change live is copied anew by connector_reload(). */
-static void set_axigen(struct axigen_settings *to, const struct config_sink *s)
+void connector_axigen_settings(struct axigen_settings *to, const struct config_sink *s)
 {
     to->host = s->host;
     to->port = s->port;
@@ -174,7 +174,7 @@ static struct sink *make_sink(struct connector *c, const struct config_sink *s, 
 
     if (!is_action_sink(c, s))
         return sink_file_new(s->name, s->name, s->path, deliver_stop_flag(d));
-    set_axigen(settings, s);
+    connector_axigen_settings(settings, s);
     return sink_axigen_new(s->name, s->name, settings, deliver_records(d), deliver_stop_flag(d));
 }
 
@@ -453,7 +453,7 @@ static void reload_sink(struct connector *c, size_t i)
     limits = limits_of(c->conf, s);
     deliver_set_limits(c->writer.sinks[i].deliver, &limits);
     if (is_action_sink(c, s))
-        set_axigen(&c->axigen[i], s);
+        connector_axigen_settings(&c->axigen[i], s);
 }
 
 void connector_reload(struct connector *c)

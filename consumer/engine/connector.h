@@ -41,7 +41,7 @@ struct hold;
 void connector_holds(struct connector *c, void (*each)(void *ctx, const struct hold *h), void *ctx);
 
 /* What an operator asks for; done by the writer in its next transaction. */
-enum command_verb { COMMAND_APPROVE, COMMAND_REJECT, COMMAND_RESYNC, COMMAND_RETRY, COMMAND_DROP, COMMAND_ADOPT };
+enum command_verb { COMMAND_APPROVE, COMMAND_REJECT, COMMAND_RESYNC, COMMAND_REPAIR, COMMAND_RETRY, COMMAND_DROP, COMMAND_ADOPT };
 
 /* An action that a sink set aside: CONNECTOR/SINK/SEQ, or SEQ.N where several carry one seq (resync, repair). */
 struct command_row {
@@ -57,9 +57,16 @@ struct command {
                                        * may free them when the call that takes the command returns */
     size_t n_rows;
     bool all;                 /* … all that the verb fits, in place of rows */
+    const char *connector;    /* REPAIR: of this connector … */
+    const char *list;         /* … these, as control.h has them; the caller's as rows are */
+    bool offline;             /* no daemon runs */
 };
 /* "corp/mail/12.3" → a row; false: it is none. */
 bool command_row_parse(const char *text, struct command_row *row);
+/* A sink of the configuration as its driver wants it. Texts stay the configuration's. */
+struct axigen_settings;
+void connector_axigen_settings(struct axigen_settings *to, const struct config_sink *s);
+
 /* Called once, from the writer's thread, when the command is committed or refused: e->class ERR_NONE means done; text
  * is a line for people ("approved 12 of hold 7"). */
 typedef void command_done(void *ctx, const struct err *e, const char *text);

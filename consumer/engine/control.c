@@ -141,7 +141,15 @@ static bool queue_verb(const char *word, struct command *cmd)
     return false;
 }
 
-/* NULL, or what is wrong with the request. */
+static const char *read_repair(json_t *request, struct command *cmd)
+{
+    cmd->verb = COMMAND_REPAIR;
+    cmd->connector = json_string_value(json_object_get(request, "connector"));
+    cmd->list = json_string_value(json_object_get(request, "list"));
+    return cmd->connector && cmd->list ? NULL : "it needs connector and list";
+}
+
+/* NULL, or what is wrong with the request. Texts stay the request's. */
 static const char *read_command(json_t *request, const char *word, struct command *cmd)
 {
     *cmd = (struct command){0};
@@ -149,6 +157,8 @@ static const char *read_command(json_t *request, const char *word, struct comman
         cmd->verb = COMMAND_RESYNC;
         return NULL;
     }
+    if (strcmp(word, "repair") == 0)
+        return read_repair(request, cmd);
     if (queue_verb(word, cmd))
         return read_rows(request, cmd);
     if (strcmp(word, "approve") == 0)

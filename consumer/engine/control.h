@@ -5,6 +5,9 @@
  *   {"command":"resync"}                            → {"ok":true,"text":"…"}
  *   {"command":"retry","rows":["corp/mail/12"]}     → {"ok":true,"text":"…"}           drop and adopt alike; "all":true
  *                                                                                      in place of rows
+ *   {"command":"repair","connector":"corp",         → {"ok":true,"text":"…"}           `verify --repair`. list: one line each,
+ *    "list":"SINK\tKIND\tUUID\tMEMBER\n…"}                                               SINK empty: the entry is read again; MEMBER
+ *                                                                                      empty: the object
  *   what can't be done                              → {"ok":false,"error":"…","class":"…"}
  *
  * class is one of usage, config, unavailable, temporary, notfound, data, internal.

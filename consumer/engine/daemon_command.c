@@ -95,6 +95,20 @@ static void queue_command(struct connector **connectors, size_t n, const struct 
     free(meant);
 }
 
+static void repair_command(struct connector **connectors, size_t n, const struct command *cmd, command_done *done,
+                           void *ctx)
+{
+    struct err e = {0};
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(connector_name(connectors[i]), cmd->connector) == 0) {
+            connector_command(connectors[i], cmd, done, ctx);
+            return;
+        }
+    err_set(&e, ERR_NOTFOUND, "there is no connector \"%s\"", cmd->connector);
+    done(ctx, &e, "");
+}
+
 struct search {
     uint32_t id;
     bool found;
@@ -115,6 +129,10 @@ void connectors_command(struct connector **connectors, size_t n, const struct co
 
     if (cmd->verb >= COMMAND_RETRY) {
         queue_command(connectors, n, cmd, done, ctx);
+        return;
+    }
+    if (cmd->verb == COMMAND_REPAIR) {
+        repair_command(connectors, n, cmd, done, ctx);
         return;
     }
     if (cmd->verb == COMMAND_RESYNC) {

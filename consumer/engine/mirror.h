@@ -384,6 +384,11 @@ bool depart_must_stay(struct mirror *m, const struct pending *p);
 /* The operator's word. 0, or -1 and *e (ERR_NOTFOUND); text for people. */
 int operator_command(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
 
+/* operator_repair.c */
+
+/* `verify --repair`: reads entries again, tells sinks anew. As operator_command(). */
+int operator_repair(struct mirror *m, const struct command *cmd, char *text, size_t size, struct err *e);
+
 /* operator_queue.c */
 
 /* `queue retry|drop|adopt`: edits the rows of this connector that the command names, all or none. As operator_command(). */

@@ -76,6 +76,8 @@ int operator_command(struct mirror *m, const struct command *cmd, char *text, si
 
     if (cmd->verb >= COMMAND_RETRY)
         return operator_queue(m, cmd, text, size, e);
+    if (cmd->verb == COMMAND_REPAIR)
+        return operator_repair(m, cmd, text, size, e);
     if (cmd->verb == COMMAND_RESYNC) {
         for (unsigned i = 0; i < m->n_searches; i++)
             forget_cookie(m, &m->searches[i]);

@@ -40,6 +40,7 @@ struct command_mail {
     struct command_mail *next;
     struct command command;
     struct command_row *rows;    /* of it, its own */
+    char *list;                  /* … too */
     command_done *done;
     void *ctx;
     struct err err;
@@ -78,6 +79,7 @@ static void answer(struct command_mail *c)
 {
     c->done(c->ctx, &c->err, c->text);
     free(c->rows);
+    free(c->list);
     free(c);
 }
 
@@ -92,6 +94,8 @@ void writer_post_command(struct writer *w, const struct command *cmd, command_do
         memcpy(c->rows, cmd->rows, cmd->n_rows * sizeof(*c->rows));
         c->command.rows = c->rows;
     }
+    c->command.list = c->list = mem_strdup(cmd->list);
+    c->command.connector = NULL;   /* the caller's, and known here */
     c->done = done;
     c->ctx = ctx;
     if (!mailbox_post(&w->box, &c->mail)) {

@@ -167,6 +167,14 @@ Test(control, commands)
     answer = ask(json_pack("{s:s}", "command", "resync"), &e);
     json_decref(answer);
     cr_assert_eq(s.last.verb, COMMAND_RESYNC);
+    answer = ask(json_pack("{s:s,s:s,s:s}", "command", "repair", "connector", "corp", "list", ""), &e);
+    cr_assert_eq(control_answer(answer, &e), 0);
+    json_decref(answer);
+    cr_assert_eq(s.last.verb, COMMAND_REPAIR);
+    answer = ask(json_pack("{s:s,s:s}", "command", "repair", "connector", "corp"), &e);
+    cr_assert_eq(control_answer(answer, &e), -1);
+    cr_assert_eq(e.class, ERR_USAGE);
+    json_decref(answer);
     end(&s);
 }
 

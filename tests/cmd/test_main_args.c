@@ -53,7 +53,7 @@ Test(args, typing_errors)
         {{"queue", "retry"}, "needs CONNECTOR/SINK/SEQ or --all"},
         {{"queue", "list", "x"}, "queue list takes no words"},
         {{"entry"}, "entry needs DN|UUID|ADDRESS"},
-        {{"verify"}, "verify is not in this version yet"},
+        {{"verify", "corp"}, "verify: 'corp' is too much"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)

@@ -155,6 +155,7 @@ void jump_s(int64_t seconds);
 void approve(uint32_t hold, uint32_t upto);
 void reject(uint32_t hold, uint32_t upto);
 void resync(void);
+void repair(const char *list, bool offline);   /* as `verify --repair`; the list as in control.h */
 
 /* ---- what must be ---- */
 

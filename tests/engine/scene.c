@@ -299,18 +299,31 @@ void jump_s(int64_t seconds)
 
 /* ---- the operator ------------------------------------------------------------------------------------------- */
 
-static void command(enum command_verb verb, uint32_t hold, uint32_t upto)
+static void run_command(const struct command *c)
 {
-    struct command c = { .verb = verb, .hold = hold, .upto = upto };
     struct err e = { 0 };
     char text[512];
 
     mirror_begin(mirror);
     mirror_watch_clock(mirror);
-    cr_assert_eq(operator_command(mirror, &c, text, sizeof(text), &e), 0, "%s", e.text);
+    cr_assert_eq(operator_command(mirror, c, text, sizeof(text), &e), 0, "%s", e.text);
     mirror_begin(mirror);
     release_run(mirror);
     commit();
+}
+
+static void command(enum command_verb verb, uint32_t hold, uint32_t upto)
+{
+    struct command c = { .verb = verb, .hold = hold, .upto = upto };
+
+    run_command(&c);
+}
+
+void repair(const char *list, bool offline)
+{
+    struct command c = { .verb = COMMAND_REPAIR, .list = list, .offline = offline };
+
+    run_command(&c);
 }
 
 void approve(uint32_t hold, uint32_t upto)

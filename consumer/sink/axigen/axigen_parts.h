@@ -8,6 +8,7 @@
  *   axigen_depart.c   delete, rename, rebind, removal of what is due
  *   axigen_group.c    groups
  *   axigen_member.c   their members
+ *   axigen_audit.c    a look that writes nothing, for `axsync verify`
  *
  * Functions that talk return 0, or -1 when the session is over or a record could not be stored: then *ax->e says why,
  * and apply ends with SINK_DOWN. What the server refuses is no such failure: it is noted in the work. */
