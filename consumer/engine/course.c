@@ -195,7 +195,7 @@ static void sweep_objects(struct mirror *m, struct mirror_search *s, struct cens
 
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
     for (size_t i = 0; i < f.absent.len; i += UUID_BYTES) {
-        if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0)
+        if (objects_get(m->t, (uint8_t *)f.absent.p + i, &told, &m->a) != 0 && told.kind == search_objects(s))
             pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
         else
             search_ask(s, (uint8_t *)f.absent.p + i);   /* waits for an address, or is invalid */
