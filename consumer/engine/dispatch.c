@@ -1,11 +1,9 @@
 #include "dispatch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "dispatch_parts.h"
-#include "gone.h"
 #include "log.h"
 #include "queue.h"
 #include "step.h"
@@ -116,20 +114,11 @@ void dispatch_begin(struct dispatch *d, bool fresh)
     txn_abort(&t);
 }
 
-bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid, enum object_kind kind)
+bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid)
 {
     struct arena a = { 0 };
     struct object o;
-    uint8_t now[UUID_BYTES];
-    bool there;
-
-    memcpy(now, uuid, UUID_BYTES);
-    there = objects_get(t, now, &o, &a) != 0;
-    if (!there) {
-        rebound_follow(t, now);
-        there = objects_get(t, now, &o, &a) != 0;
-    }
-    there = there && o.state != OBJECT_GONE && (kind == OBJECT_KINDS || o.kind == kind);
+    bool there = objects_get(t, uuid, &o, &a) != 0 && o.state != OBJECT_GONE;
 
     arena_free(&a);
     return there;

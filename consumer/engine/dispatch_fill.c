@@ -160,7 +160,7 @@ static bool give(struct dispatch *d, struct item *i)
 /* A queued deletion whose uuid is mirrored again has nothing to delete any more (SPEC.md section 5, Return). */
 static bool is_pointless(struct txn *t, const struct item *i)
 {
-    return action_is_delete(i->action.type) && dispatch_is_mirrored(t, i->action.uuid, i->action.type == ACTION_GROUP_DELETE ? OBJECT_GROUP : OBJECT_ACCOUNT);
+    return action_is_delete(i->action.type) && dispatch_is_mirrored(t, i->action.uuid);
 }
 
 static void skip(struct batch *b, struct item *i)

@@ -120,7 +120,7 @@ int64_t removals_next_ms(struct dispatch *d, struct txn *t);
 struct retry_limits dispatch_retry_limits(struct dispatch *d);
 /* Stores d->unstored. */
 enum dispatch_next dispatch_store(struct dispatch *d, struct err *e);
-/* The uuid, or what it was rebound to, is mirrored as that (OBJECT_KINDS: as either), or stays as an orphan. */
-bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid, enum object_kind kind);
+/* The uuid is mirrored, or stays as an orphan. */
+bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid);
 
 #endif

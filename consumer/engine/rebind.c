@@ -272,8 +272,6 @@ void rebind_depart(struct mirror *m, const struct pending *p)
         return;
     }
     drop_rows(m, p->uuid);
-    if (gone_kept(m->t))
-        rebound_put(m->t, owner.uuid, other.uuid);
     rebind_met(m, p->uuid);
     emit(m, &owner, &other, p);
     take_over(m, id, &owner, &other, p->phase);

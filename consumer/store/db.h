@@ -44,7 +44,6 @@ enum table {
     TABLE_LEAVING,   /* pending.h */
     TABLE_GONE,      /* gone.h */
     TABLE_WANT_FRESH,   /* wants.h */
-    TABLE_REBOUND,   /* gone.h */
     TABLES
 };
 

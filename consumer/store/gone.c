@@ -1,7 +1,6 @@
 #include "gone.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "aside.h"
 #include "mem.h"
@@ -79,24 +78,6 @@ bool gone_next(struct txn *t, struct buf *next, struct gone *g, struct arena *a)
     }
     walk_end(&w);
     return found;
-}
-
-/* ---- what was rebound ---------------------------------------------------------------------------------------- */
-
-/* A bound for states that are damaged: no chain comes back to its beginning, since who was mirrored is nobody new. */
-#define CHAIN_MAX 1000
-
-void rebound_put(struct txn *t, const uint8_t *from, const uint8_t *to)
-{
-    txn_put(t, TABLE_REBOUND, key_of(from), key_of(to));
-}
-
-void rebound_follow(struct txn *t, uint8_t uuid[UUID_BYTES])
-{
-    struct slice to;
-
-    for (int i = 0; i < CHAIN_MAX && txn_get(t, TABLE_REBOUND, key_of(uuid), &to) && to.len == UUID_BYTES; i++)
-        memcpy(uuid, to.p, UUID_BYTES);
 }
 
 /* ---- whether it is needed ------------------------------------------------------------------------------------ */

@@ -3,10 +3,6 @@
  * A table of its own, so that it counts nowhere by construction: it owns no address, is in no index and no percentage, and whoever
  * walks the objects does not meet it. Of a group the rows of TABLE_TOLD (members.h) stay as well; its references don't.
  *
- * What was rebound is not gone but has another uuid, which a deletion of the old one that a sink did not do yet has to know: done late,
- * it would take the account from who has it now. A few bytes for each approved rebind, kept for good.
- *
- * TABLE_REBOUND  uuid (16) → uuid (16) that it was rebound to
  * TABLE_GONE  uuid (16) → u8 1, cause u8, since u64 (wall ms), seq u64, u32 length and object (object_encode()) */
 #ifndef STORE_GONE_H
 #define STORE_GONE_H
@@ -32,10 +28,6 @@ bool gone_get(struct txn *t, const uint8_t *uuid, struct gone *g, struct arena *
 bool gone_del(struct txn *t, const uint8_t *uuid);
 /* By uuid; start with *next zeroed. Reads may be mixed with writes. */
 bool gone_next(struct txn *t, struct buf *next, struct gone *g, struct arena *a);
-
-void rebound_put(struct txn *t, const uint8_t *from, const uint8_t *to);
-/* What it was rebound to, and that, and so on; uuid is replaced by the last. */
-void rebound_follow(struct txn *t, uint8_t uuid[UUID_BYTES]);
 
 /* Drops it, and what was told of its members, if no sink needs it: each that keeps records has got past its deletion, has no
  * record of it, and has set nothing of it aside. True if it was dropped. */

@@ -516,17 +516,6 @@ void mirror_object(int uuid, const char *address, const char *value)
     end(t);
 }
 
-void rebound(int from, int to)
-{
-    uint8_t one[UUID_BYTES], other[UUID_BYTES];
-    struct txn *t = begin();
-
-    uuid_from(from, one);
-    uuid_from(to, other);
-    rebound_put(t, one, other);
-    end(t);
-}
-
 void mirror_group(int uuid, const char *address, int members)
 {
     struct object o = { .kind = OBJECT_GROUP, .dn = slice_of("cn=x"), .address = slice_of(address), .stamp = slice_of("x") };

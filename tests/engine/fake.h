@@ -47,8 +47,6 @@ uint64_t put(const char *form, ...) __attribute__((format(printf, 1, 2)));
 void put_many(int n);
 /* As the state has it: what a first telling tells, and what keeps a deletion from being done. */
 void mirror_object(int uuid, const char *address, const char *value);
-/* The first one is the second now. */
-void rebound(int from, int to);
 /* … a group with the members m0@x, m1@x … */
 void mirror_group(int uuid, const char *address, int members);
 void forget_object(int uuid);

@@ -440,39 +440,6 @@ Test(dispatch, a_deletion_of_what_is_back_is_skipped)
     cr_expect_eq(fake_count(), 1u);
 }
 
-/* The deletion is of the time before the uuid came back and was rebound: the account is another entry's now. */
-Test(dispatch, a_deletion_of_what_was_rebound_is_skipped)
-{
-    put("create 1 ann@x Ann");
-    go();
-    bad_uuid = 1;
-    fake_behaves = refuses_one;
-    put("delete 1 ann@x");
-    go();
-    rebound(1, 2);
-    rebound(2, 3);
-    mirror_object(3, "ann@x", "Ann");
-    fake_behaves = NULL;
-    go_for_s(60);
-    cr_expect_str_eq(buf_str(&fake_log), "1");
-    cr_expect_eq(fake_count(), 1u);
-}
-
-/* … and a group's, that is an account now, is not pointless. */
-Test(dispatch, a_deletion_of_what_is_another_kind_now_is_done)
-{
-    put("create 1 ann@x Ann");
-    go();
-    bad_uuid = 1;
-    fake_behaves = refuses_one;
-    put("delete 1 ann@x");
-    go();
-    mirror_group(1, "ann@x", 0);
-    fake_behaves = NULL;
-    go_for_s(60);
-    cr_expect_str_eq(buf_str(&fake_log), "1 2");
-}
-
 /* ---- the first telling --------------------------------------------------------------------------------------- */
 
 static void new_sink(uint64_t position)
