@@ -159,9 +159,22 @@ static json_t *fields_of(LDAP *ld, LDAPMessage *entry, const char *aliases, cons
     return set;
 }
 
+/* entryUUID; or the digits of 389's nsUniqueId (8-8-8-8) in the form of one, in which its sync tells them. For the caller to free. */
+static char *key_of(LDAP *ld, LDAPMessage *entry)
+{
+    char *id = smallest(ld, entry, "nsUniqueId"), *text;
+
+    if (id == NULL)
+        return smallest(ld, entry, "entryUUID");
+    if (asprintf(&text, "%.13s-%.4s-%.4s-%.4s%.8s", id, id + 13, id + 18, id + 22, id + 27) < 0)
+        abort();
+    free(id);
+    return text;
+}
+
 static void add_account(json_t *accounts, LDAP *ld, LDAPMessage *entry, const char *aliases, bool with_dn)
 {
-    char *mail = smallest(ld, entry, "mail"), *uuid = smallest(ld, entry, "entryUUID"), *address, *dn;
+    char *mail = smallest(ld, entry, "mail"), *uuid = key_of(ld, entry), *address, *dn;
     json_t *account;
 
     if (mail != NULL) {
@@ -184,7 +197,7 @@ static void add_account(json_t *accounts, LDAP *ld, LDAPMessage *entry, const ch
 
 static LDAPMessage *search(LDAP *ld, const struct directory_view *view)
 {
-    char *attributes[] = {(char *)(uintptr_t)"*", (char *)(uintptr_t)"entryUUID", NULL};
+    char *attributes[] = {(char *)(uintptr_t)"*", (char *)(uintptr_t)"entryUUID", (char *)(uintptr_t)"nsUniqueId", NULL};
     const char *base = view && view->base ? view->base : PEOPLE;
     const char *filter = view && view->filter ? view->filter : "(objectClass=inetOrgPerson)";
     LDAPMessage *result = NULL;
@@ -198,21 +211,25 @@ static LDAPMessage *search(LDAP *ld, const struct directory_view *view)
     return NULL;
 }
 
+json_t *directory_accounts_on(LDAP *ld, const struct directory_view *view, int with_dn)
+{
+    LDAPMessage *result = search(ld, view);
+    json_t *accounts = result ? json_object() : NULL;
+
+    for (LDAPMessage *entry = result ? ldap_first_entry(ld, result) : NULL; entry != NULL; entry = ldap_next_entry(ld, entry))
+        add_account(accounts, ld, entry, view ? view->aliases : NULL, with_dn);
+    ldap_msgfree(result);
+    return accounts;
+}
+
 json_t *directory_accounts(struct slapdtest *server, const struct directory_view *view, int with_dn)
 {
-    json_t *accounts = NULL;
-    LDAPMessage *result;
+    json_t *accounts;
     LDAP *ld;
 
     if (slapdtest_connect(server, slapdtest_rootdn(server), NULL, &ld) != 0)
         return NULL;
-    result = search(ld, view);
-    if (result != NULL) {
-        accounts = json_object();
-        for (LDAPMessage *entry = ldap_first_entry(ld, result); entry != NULL; entry = ldap_next_entry(ld, entry))
-            add_account(accounts, ld, entry, view ? view->aliases : NULL, with_dn);
-    }
-    ldap_msgfree(result);
+    accounts = directory_accounts_on(ld, view, with_dn);
     ldap_unbind_ext_s(ld, NULL, NULL);
     return accounts;
 }

@@ -17,6 +17,10 @@ struct directory_view {
  * address: the first that the server shows counts. A new reference, or NULL: see slapdtest_error(). */
 json_t *directory_accounts(struct slapdtest *server, const struct directory_view *view, int with_dn);
 
+/* The same over a connection, which may see the whole of a 389 server: then the UUIDs are its nsUniqueIds. */
+struct ldap;
+json_t *directory_accounts_on(struct ldap *ld, const struct directory_view *view, int with_dn);
+
 /* The groups of ou=groups: address → {"uuid": …, "set": {}, "members": {address: true, …}}. Whom a DN names is asked of the server,
  * by a read of that entry. A new reference, or NULL. */
 struct directory_groups {

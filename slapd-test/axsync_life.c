@@ -85,8 +85,12 @@ static int change(struct life *l)
 
 void life_init(struct life *l, struct slapdtest *server, int people, unsigned seed)
 {
-    *l = (struct life){.uri = slapdtest_uri(server), .dn = slapdtest_rootdn(server), .password = slapdtest_rootpw(server),
-                       .seed = seed, .next = people + 1};
+    life_init_at(l, slapdtest_uri(server), slapdtest_rootdn(server), slapdtest_rootpw(server), people, seed);
+}
+
+void life_init_at(struct life *l, const char *uri, const char *dn, const char *password, int people, unsigned seed)
+{
+    *l = (struct life){.uri = uri, .dn = dn, .password = password, .seed = seed, .next = people + 1};
 }
 
 static void hang_up(struct life *l)

@@ -21,6 +21,8 @@ struct life {
 
 /* Of a directory with that many people, slapdtest_add_people(). The server must outlive it. */
 void life_init(struct life *l, struct slapdtest *server, int people, unsigned seed);
+/* … at any server, as somebody who may do everything. */
+void life_init_at(struct life *l, const char *uri, const char *dn, const char *password, int people, unsigned seed);
 void life_free(struct life *l);
 /* One change, of somebody who may be in the base or away. False: the server can't be reached now. */
 bool life_change(struct life *l);

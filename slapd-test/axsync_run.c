@@ -223,7 +223,7 @@ static bool has_key(const char *text, const char *line)
 static void put_base(FILE *out, const struct axsync *a, const char *overrides)
 {
     char *lines[] = {
-        axsync_i_text("ldapURI = {\"%s\"}", slapdtest_uri(a->server)),
+        axsync_i_text("ldapURI = {\"%s\"}", a->server ? slapdtest_uri(a->server) : ""),
         axsync_i_text("bindDN = \"%s\"", AXSYNC_READER_DN),
         axsync_i_text("bindPass = \"%s\"", AXSYNC_READER_PW),
         axsync_i_text("watchdogInterval = 2"),

@@ -46,7 +46,8 @@ struct axsync {
 /* The entry of AXSYNC_READER_DN, below a suffix entry that is there. */
 void axsync_add_reader(struct slapdtest *server);
 
-/* A folder and a configuration for this server (running or once started). The configuration is a base for tests, with
+/* A folder and a configuration for this server (running or once started; NULL: another program's, which axsync_configure() has to
+ * name then). The configuration is a base for tests, with
  * short times, in which the lines of `overrides` replace those with the same key in the connector's section, or join
  * them. */
 struct axsync *axsync_new(struct slapdtest *server, const char *overrides);

@@ -131,6 +131,101 @@ Test(axigen, somebody_deleted_is_retired_and_then_removed, .timeout = 200)
     end(&s);
 }
 
+static bool queue_has(struct axsync *a, void *text)
+{
+    return axsync_command(a, "queue", NULL) == EX_OK && strstr(a->out, text) != NULL;
+}
+
+static void await_queue(struct stage *s, const char *text)
+{
+    axsync_await(s->a, text, queue_has, (void *)(uintptr_t)text);
+}
+
+/* Nobody can say that the entry is nowhere. */
+Test(axigen, nobody_is_removed_while_the_directory_is_away, .timeout = 200)
+{
+    struct stage *s = begin(5, "retention = 5", NULL);
+    char *retired = retired_name(s, PERSON("000001"));
+
+    start(s);
+    DO(s->a, slapdtest_delete(s->a->server, PERSON("000001")));
+    stage_await_number(s, "due", 1);
+    DO(s->a, slapdtest_stop(s->a->server));
+    await_queue(s, "is looked up, and removed if its entry is found nowhere");
+    stage_await_account(s, retired, true);
+    CHECK(s->a, emulator_counter(s->e, "accountsRemoved") == 0, "it was removed unseen");
+    DO(s->a, slapdtest_start(s->a->server));
+    stage_await_account(s, retired, false);
+    stage_await_number(s, "due", 0);
+    free(retired);
+    end(&s);
+}
+
+/* One who left, is still there, and is then deleted too. */
+Test(axigen, who_left_is_removed_when_his_entry_is_nowhere, .timeout = 200)
+{
+    struct stage *s = begin(5, "retention = 1  leavePolicy = \"remove\"", "reconcileInterval = 2");
+    char *retired = retired_name(s, PERSON("000001"));
+
+    start(s);
+    DO(s->a, slapdtest_rename(s->a->server, PERSON("000001"), "uid=user000001", AWAY));
+    stage_await_account(s, retired, true);
+    await_queue(s, "its entry is still in the directory");
+    CHECK(s->a, axsync_command(s->a, "entry", "user000001@example.com", NULL) == EX_OK, "%s", s->a->err);
+    expect_output(s, "to be removed at mail: axsync-");
+    expect_output(s, "its entry is still in the directory");
+    stage_await_account(s, retired, true);
+    DO(s->a, slapdtest_delete(s->a->server, "uid=user000001," AWAY));
+    stage_await_account(s, retired, false);
+    free(retired);
+    end(&s);
+}
+
+/* The same entry, with another name and address: the removal is off. */
+Test(axigen, who_is_back_under_another_name_is_not_removed, .timeout = 200)
+{
+    struct stage *s = begin(5, "retention = 3  leavePolicy = \"remove\"", NULL);
+    char *retired = retired_name(s, PERSON("000001"));
+
+    start(s);
+    DO(s->a, slapdtest_rename(s->a->server, PERSON("000001"), "uid=user000001", AWAY));
+    stage_await_account(s, retired, true);
+    DO(s->a, slapdtest_replace(s->a->server, "uid=user000001," AWAY, "mail", "again@example.com"));
+    DO(s->a, slapdtest_rename(s->a->server, "uid=user000001," AWAY, "uid=again", PEOPLE));
+    stage_await_account(s, "again", true);
+    stage_await_number(s, "due", 0);
+    check_mail(s, "again", "user000001");
+    DO(s->a, slapdtest_delete(s->a->server, PERSON("000002")));   /* one that is removed meanwhile shows that the time has passed */
+    await_queue(s, "TO BE REMOVED");
+    stage_await_number(s, "due", 0);
+    stage_await_mailboxes(s);
+    check_mail(s, "again", "user000001");
+    CHECK(s->a, emulator_counter(s->e, "accountsRemoved") == 1, "more than one account was removed");
+    free(retired);
+    end(&s);
+}
+
+/* Somebody has given the retired account to another. */
+Test(axigen, what_is_marked_as_another_s_is_not_removed, .timeout = 200)
+{
+    struct stage *s = begin(5, "retention = 4", NULL);
+    char *retired = retired_name(s, PERSON("000001")), *merge;
+
+    start(s);
+    axsync_expect_error(s->a, "can't remove the account");
+    DO(s->a, slapdtest_delete(s->a->server, PERSON("000001")));
+    stage_await_account(s, retired, true);
+    merge = axsync_i_text("merge {\"domains\":{\"example.com\":{\"accounts\":{\"%s\":{\"settings\":{\"customerReference\":"
+                          "\"archive\"}}}}}}", retired);
+    emulator_control(s->e, "%s", merge);
+    await_queue(s, "which is not this entry's");
+    stage_await_account(s, retired, true);
+    CHECK(s->a, emulator_counter(s->e, "accountsRemoved") == 0, "it was removed");
+    free(merge);
+    free(retired);
+    end(&s);
+}
+
 Test(axigen, somebody_who_left_comes_back, .timeout = 200)
 {
     struct stage *s = begin(10, NULL, NULL);

@@ -35,6 +35,17 @@ if(AXSYNC_STEPS)
   target_include_directories(it_restart PRIVATE ${PROJECT_SOURCE_DIR}/consumer/base)   # step.def
 endif()
 
+# The whole program on a 389 Directory Server, which ./test does not install: skipped where it is not there.
+add_executable(it_389 it_389.c dstest.c dstest_data.c)
+target_link_libraries(it_389 PRIVATE axsync_run)
+add_dependencies(it_389 axsync)
+foreach(suite life lost search modes random)
+  add_test(NAME ds389.${suite} COMMAND it_389 --filter ${suite}/*)
+  set_tests_properties(ds389.${suite} PROPERTIES TIMEOUT 600 LABELS 389 FAIL_REGULAR_EXPRESSION "Tested: 0 "
+    SKIP_REGULAR_EXPRESSION "SKIPPED: 389-ds-base is not installed")
+  list(APPEND integration_tests ds389.${suite})
+endforeach()
+
 # The whole program between a real slapd and the emulator of Axigen's CLI.
 set(axigen_tests axigen axigen_kill)
 if(NOT AXSYNC_STEPS)

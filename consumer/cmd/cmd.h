@@ -58,6 +58,12 @@ bool cmd_hold_id(const char *text, uint32_t *id, uint32_t *upto);
  * nothing is near. */
 const char *cmd_nearest(const char *word, const char *const *list, size_t n);
 
+/* ---- cmd_queue.c ---- */
+
+/* How it stands with the removal of an account that is due, for people; as long as *r lives. */
+struct record;
+struct slice queue_due_words(const struct record *r);
+
 /* ---- cmd_trouble.c ---- */
 
 /* Prints who of a connector is invalid and why, and who waits for an address that belongs to whom: at most `most` of

@@ -7,6 +7,7 @@
 #include "cmd_check_ldap.h"
 #include "cmd_directory.h"
 #include "decode.h"
+#include "ds389.h"
 
 /* Entries of the sync search that are looked at: well above the limits that servers come with (slapd: 500, 389: 2000),
  * and read in a moment. */
@@ -101,6 +102,12 @@ static bool has_value(const struct check_ldap *d, const char *attribute, const c
     return has;
 }
 
+/* 389 has another key, no contextCSN and no entryCSN. */
+static bool is_389(const struct check_ldap *d)
+{
+    return has_value(d, DS389_VENDOR, "389 Project");
+}
+
 static bool lists_sync(const struct check_ldap *d)
 {
     return has_value(d, "supportedControl", SYNC_REQUEST_OID);
@@ -176,6 +183,17 @@ static void check_context_csn(const struct check_ldap *d)
     free(context);
 }
 
+/* Without it nothing can be synced, and what was trimmed or stands still can't be told. */
+static void check_changelog(const struct check_ldap *d)
+{
+    if (has_attribute(d, ldap_first_entry(d->ld, d->root), "lastChangeNumber"))
+        check_say(d->check, CHECK_OK, "389 Directory Server: lastChangeNumber of its retro changelog can be read");
+    else
+        check_say(d->check, d->conf->mode == MODE_SEARCH ? CHECK_OK : CHECK_WARNING,
+                  "389 Directory Server: its root DSE shows no lastChangeNumber: is the Retro Changelog Plugin enabled? Without it "
+                  "each poll in mode search lists all entries, and no other mode works");
+}
+
 /* ---- the search --------------------------------------------------------------------------------------------- */
 
 struct sample {
@@ -207,8 +225,8 @@ static void look_at(const struct check_ldap *d, LDAPMessage *entry, struct sampl
     LDAPControl **controls = NULL;
 
     s->n++;
-    s->with_uuid += has_attribute(d, entry, "entryUUID");
-    s->with_csn += has_attribute(d, entry, "entryCSN");
+    s->with_uuid += has_attribute(d, entry, is_389(d) ? DS389_KEY : "entryUUID");
+    s->with_csn += has_attribute(d, entry, is_389(d) ? "modifyTimestamp" : "entryCSN");
     s->with_name += has_attribute(d, entry, d->conf->account_name_attribute);
     if (ldap_get_entry_controls(d->ld, entry, &controls) == LDAP_SUCCESS && controls)
         s->with_state += ldap_control_find(SYNC_STATE_OID, controls, NULL) != NULL;
@@ -253,9 +271,9 @@ static void judge_attribute(const struct check_ldap *d, const struct sample *s, 
 /* What of the entries that came can be read. */
 static void judge_entries(const struct check_ldap *d, const struct sample *s)
 {
-    judge_attribute(d, s, "entryUUID", s->with_uuid, CHECK_FAILED,
+    judge_attribute(d, s, is_389(d) ? DS389_KEY : "entryUUID", s->with_uuid, CHECK_FAILED,
                     "no deletion can be proved; let the bind DN read it");
-    judge_attribute(d, s, "entryCSN", s->with_csn, CHECK_WARNING,
+    judge_attribute(d, s, is_389(d) ? "modifyTimestamp" : "entryCSN", s->with_csn, CHECK_WARNING,
                     "old content can't be told from new; let the bind DN read it");
     judge_attribute(d, s, d->conf->account_name_attribute, s->with_name, CHECK_FAILED,
                     "these are invalid: they have no address, or the bind DN may not read it");
@@ -278,7 +296,8 @@ static void judge_sample(const struct check_ldap *d, const struct sample *s, boo
 /* A sync search, or a plain one. False: under mode auto it should be a plain one. */
 static bool check_search(const struct check_ldap *d, bool with_sync)
 {
-    char *attrs[] = {(char *)"entryUUID", (char *)"entryCSN", d->conf->account_name_attribute, NULL};
+    char *attrs[] = {(char *)"entryUUID", (char *)DS389_KEY, (char *)"entryCSN", (char *)"modifyTimestamp",
+                     d->conf->account_name_attribute, NULL};
     struct sample s = {0};
     struct err e = {0};
     char *text = NULL;
@@ -314,7 +333,8 @@ static void check_searches(const struct check_ldap *d)
 
 void check_directory(struct check *c, const struct config_connector *conf)
 {
-    static char *attrs[] = {(char *)"supportedControl", (char *)"namingContexts", (char *)"rootDomainNamingContext", NULL};
+    static char *attrs[] = {(char *)"supportedControl", (char *)"namingContexts", (char *)"rootDomainNamingContext", (char *)DS389_VENDOR,
+                            (char *)"lastChangeNumber", NULL};
     struct check_ldap d = {.check = c, .conf = conf, .ld = connect_all(c, conf)};
     struct err e = {0};
 
@@ -323,7 +343,10 @@ void check_directory(struct check *c, const struct config_connector *conf)
     d.root = check_read(&d, "", attrs, &e);
     if (d.root) {
         check_controls(&d);
-        check_context_csn(&d);
+        if (is_389(&d))
+            check_changelog(&d);
+        else
+            check_context_csn(&d);
         if (check_base(&d))
             check_searches(&d);
         check_schema(&d);

@@ -11,6 +11,7 @@
 #include "objects.h"
 #include "pending.h"
 #include "queue.h"
+#include "records.h"
 #include "status_json.h"
 #include "wants.h"
 
@@ -290,6 +291,23 @@ static bool print_known(struct txn *t, const uint8_t *uuid, const char *connecto
     return true;
 }
 
+/* Accounts of it that are to be removed. */
+static void print_due(struct txn *t, const struct config_connector *c, const uint8_t *uuid, struct arena *a)
+{
+    char when[PRINT_TIME];
+    struct record r;
+
+    for (size_t i = 0; i < c->n_sinks; i++) {
+        if (!record_get(t, c->sinks[i].name, uuid, &r, a) || r.due_ms == 0)
+            continue;
+        printf("  to be removed at %s: ", c->sinks[i].name);
+        print_text(stdout, r.address);
+        printf(", %s: ", print_time(r.due_ms, when));
+        print_text(stdout, queue_due_words(&r));
+        putchar('\n');
+    }
+}
+
 static int show_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
 {
     struct wanted *w = ctx;
@@ -307,6 +325,7 @@ static int show_state(void *ctx, const struct config_connector *c, struct store 
             known->settled = known->settled && p.what != PENDING_DELETE;
             print_pending(t, &p, &a);
         }
+        print_due(t, c, w->uuid, &a);
         print_queued(t, w->uuid);
     }
     buf_free(&next);

@@ -5,6 +5,7 @@
 
 #include "cmd_entry.h"
 #include "directory.h"
+#include "ds389.h"
 #include "mem.h"
 #include "objects.h"
 
@@ -93,7 +94,9 @@ static void make_filter(const struct look *l, const struct entry_question *q, st
     char uuid[UUID_TEXT];
 
     if (q->has_uuid) {
-        add_item(filter, "entryUUID", slice_of(uuid_format(q->uuid, uuid)));
+        bool ds389 = l->directory.ds389;
+
+        add_item(filter, directory_key(&l->directory), slice_of(ds389 ? ds389_key_format(q->uuid, uuid) : uuid_format(q->uuid, uuid)));
         return;
     }
     buf_puts(filter, "(|");
@@ -307,7 +310,7 @@ static int tell(struct look *l, struct entry *entry, struct err *e)
     int rc = 0;
 
     printf("%s %s: in the directory\n", l->conf->name,
-           directory_uuid(entry, entry->uuid) ? uuid_format(entry->uuid, uuid) : "(its entryUUID can't be read)");
+           directory_uuid(&l->directory, entry, entry->uuid) ? uuid_format(entry->uuid, uuid) : "(its UUID can't be read)");
     entry_line("dn", entry->dn);
     for (int kind = 0; kind < OBJECT_KINDS && rc == 0 && !met; kind++)
         if (l->mappings[kind])
@@ -352,6 +355,7 @@ static int set_up(struct look *l, struct err *e)
     }
     add_attrs(l, &n, "objectClass");
     add_attrs(l, &n, "entryUUID");
+    add_attrs(l, &n, DS389_KEY);
     l->settings = (struct source_settings){.conn = cmd_conn_settings(l->conf), .subject = l->conf->name};
     l->worker.wake_fd = -1;
     directory_init(&l->directory, &l->settings, &l->worker);

@@ -5,6 +5,7 @@
 
 #include "cmd.h"
 #include "aside.h"
+#include "clock.h"
 #include "control.h"
 #include "queue.h"
 #include "records.h"
@@ -94,13 +95,13 @@ static const char *helps(const struct aside_row *row)
 {
     switch (row->state) {
     case ASIDE_RETRY:
-        return "is tried again by itself";
+        return row->attempts || row->words.len ? "is tried again by itself" : "not tried yet, and is by itself";
     case ASIDE_PARKED:
         return row->flags & ASIDE_FLAG_REST ? "all but this is done; queue retry, or drop" : "queue retry, or drop";
     case ASIDE_ADOPT:
         return "queue adopt to take over what is there, or drop";
     case ASIDE_DOMAIN:
-        return "goes on by itself when the domain is there";
+        return "waits for its domain, and goes on by itself";
     case ASIDE_UNWELL:
         return "goes on by itself when the target takes such actions again";
     case ASIDE_BEHIND:
@@ -111,7 +112,49 @@ static const char *helps(const struct aside_row *row)
     return "stands behind another";
 }
 
-static void print_aside(struct table_rows *rows, const char *connector, const char *sink, const struct aside_row *row)
+/* Of a row that was set aside untried, since others had been: what the target said to the first of those. At most so many are
+ * looked at. */
+#define NEIGHBOURS 20
+
+static struct slice words_of(struct txn *t, const char *sink, const struct aside_row *row, struct arena *a)
+{
+    struct aside_group g = aside_group_of(row->state, row);
+    struct aside_id id = {0};
+    struct aside_row other = *row;
+
+    if (row->words.len || (row->state != ASIDE_DOMAIN && row->state != ASIDE_UNWELL))
+        return row->words;
+    for (int n = 0; other.words.len == 0 && n < NEIGHBOURS && aside_wait_next(t, sink, &g, &id); n++)
+        if (!aside_get(t, sink, id, &other, a))
+            break;
+    return other.words.len ? other.words : slice_of("others are waiting before it");
+}
+
+static void put_seq(struct buf *out, struct aside_id id)
+{
+    buf_printf(out, "%llu", (unsigned long long)id.seq);
+    if (id.n)
+        buf_printf(out, ".%u", id.n);
+}
+
+static void print_state(struct table_rows *rows, struct txn *t, const char *sink, const struct aside_row *row, struct arena *a)
+{
+    struct slice words = words_of(t, sink, row, a);
+    struct buf text = {0};
+
+    if (row->state == ASIDE_BEHIND || row->state == ASIDE_STUCK) {
+        buf_puts(&text, "stands behind ");
+        put_seq(&text, row->behind);
+        buf_puts(&text, row->state == ASIDE_STUCK ? ", which is parked" : "");
+    } else {
+        buf_printf(&text, "%s%s%.*s", helps(row), words.len ? ": " : "", SLICE_ARG(words));
+    }
+    rows_cell(rows, buf_slice(&text));
+    buf_free(&text);
+}
+
+static void print_aside(struct table_rows *rows, struct txn *t, const char *connector, const char *sink,
+                        const struct aside_row *row, struct arena *a)
 {
     json_t *action = json_loadb(row->line.p, row->line.len, 0, NULL);
     const char *address = json_string_value(json_object_get(action, "address"));
@@ -125,11 +168,7 @@ static void print_aside(struct table_rows *rows, const char *connector, const ch
     rows_cell(rows, slice_of(address ? address : "-"));
     rows_printf(rows, "%u", row->attempts);
     rows_cell(rows, slice_of(print_time(row->since_ms, when)));
-    if (row->state == ASIDE_BEHIND || row->state == ASIDE_STUCK)
-        rows_printf(rows, "stands behind %llu%s", (unsigned long long)row->behind.seq,
-                    row->state == ASIDE_STUCK ? ", which is parked" : "");
-    else
-        rows_printf(rows, "%s: %.*s", helps(row), SLICE_ARG(row->words));
+    print_state(rows, t, sink, row, a);
     json_decref(action);
 }
 
@@ -141,12 +180,19 @@ static void list_aside(struct list *l, const char *connector, const char *sink, 
     size_t n = 0;
 
     while (n < ASIDE_MAX && aside_next(t, sink, &id, &row, &a)) {
-        print_aside(l->aside, connector, sink, &row);
+        print_aside(l->aside, t, connector, sink, &row, &a);
         arena_reset(&a);
         n++;
     }
     l->cut = l->cut || n == ASIDE_MAX;
     arena_free(&a);
+}
+
+struct slice queue_due_words(const struct record *r)
+{
+    if (r->due_ms > clock_wall_ms())
+        return slice_of("then, if its entry is found nowhere");
+    return r->why.len ? r->why : slice_of("is looked up, and removed if its entry is found nowhere");
 }
 
 static void list_due(struct list *l, const char *connector, const char *sink, struct txn *t)
@@ -164,6 +210,7 @@ static void list_due(struct list *l, const char *connector, const char *sink, st
         rows_cell(l->due, r.address);
         rows_cell(l->due, slice_of(uuid_format(uuid, text)));
         rows_cell(l->due, slice_of(print_time(due, when)));
+        rows_cell(l->due, queue_due_words(&r));
         arena_reset(&a);
     }
     arena_free(&a);
@@ -214,7 +261,7 @@ static int list(const struct config *conf)
 {
     static const char *const head[] = {"SINK", "HAS SEQ", "QUEUED", "OLDEST QUEUED", "STATE"};
     static const char *const aside[] = {"ACTION", "WHAT", "ADDRESS", "REFUSED", "SINCE", "STATE"};
-    static const char *const due[] = {"SINK", "TO BE REMOVED", "UUID", "WHEN"};
+    static const char *const due[] = {"SINK", "TO BE REMOVED", "UUID", "WHEN", "STATE"};
     struct list l = {.rows = new_table(head, sizeof(head) / sizeof(*head)),
                      .aside = new_table(aside, sizeof(aside) / sizeof(*aside)),
                      .due = new_table(due, sizeof(due) / sizeof(*due)),

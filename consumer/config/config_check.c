@@ -177,6 +177,10 @@ static void check_field(const struct view *v, const struct config_attribute *a, 
     if (axigen && strcmp(field, "account.customerReference") == 0)
         problem_add(v->problems, line_of(v, "field"),
                     "account.customerReference can't be mapped with an axigen sink, which keeps its own mark there");
+    /* ESET: its reference does not say whether it answers before the text, and a text sent ahead of a refusal would be commands. */
+    if (axigen && strcmp(field, "contactInfo.contactNotes") == 0)
+        problem_add(v->problems, line_of(v, "field"),
+                    "contactInfo.contactNotes can't be mapped with an axigen sink: Axigen takes it by ESET only, which can't be sent safely");
 }
 
 /* Two sections that say different things of one attribute, or of one field. Only `aliases` takes the values of more

@@ -10,7 +10,8 @@ enum op {
     OP_EDIT,           /* the same */
     OP_END,            /* seq u64, n u32 */
     OP_SUPERSEDE,      /* uuid, seq u64, n u32, what u8 */
-    OP_RECORD,         /* uuid, due u64, u32 length and address, u32 length and bytes */
+    OP_RECORD,         /* uuid, due u64, u32 length and address, u32 length and bytes, u32 length and other addresses */
+    OP_WHY,            /* uuid, u32 length and text */
     OP_FORGET,         /* uuid */
     OP_SETTLED         /* uuid */
 };
@@ -88,6 +89,14 @@ void changes_record(struct changes *c, const struct record *r)
     buf_u64(&c->ops, (uint64_t)r->due_ms);
     buf_bytes(&c->ops, r->address);
     buf_bytes(&c->ops, r->bytes);
+    buf_bytes(&c->ops, r->also);
+}
+
+void changes_why(struct changes *c, const uint8_t *uuid, struct slice why)
+{
+    buf_u8(&c->ops, OP_WHY);
+    buf_add(&c->ops, uuid, UUID_BYTES);
+    buf_bytes(&c->ops, why);
 }
 
 void changes_forget(struct changes *c, const uint8_t *uuid)
@@ -158,6 +167,7 @@ static void apply_record(struct txn *t, const char *sink, struct reader *r, int6
     record.due_ms = (int64_t)read_u64(r);
     record.address = read_bytes(r);
     record.bytes = read_bytes(r);
+    record.also = read_bytes(r);
     record_put(t, sink, &record, now_ms);
 }
 
@@ -210,6 +220,10 @@ bool changes_apply(struct txn *t, const char *sink, struct slice ops, int64_t no
             break;
         case OP_RECORD:
             apply_record(t, sink, &r, now_ms);
+            break;
+        case OP_WHY:
+            read_uuid(&r, uuid);
+            record_why(t, sink, uuid, read_bytes(&r));
             break;
         case OP_FORGET:
             read_uuid(&r, uuid);

@@ -22,6 +22,8 @@ void changes_edit(struct changes *c, const struct aside_row *row);
 void changes_end(struct changes *c, struct aside_id id);
 void changes_supersede(struct changes *c, const uint8_t *uuid, struct aside_id before, unsigned what);
 void changes_record(struct changes *c, const struct record *r);
+/* record_why() */
+void changes_why(struct changes *c, const uint8_t *uuid, struct slice why);
 void changes_forget(struct changes *c, const uint8_t *uuid);
 /* Its deletion came to an end, whatever that was. */
 void changes_settled(struct changes *c, const uint8_t *uuid);

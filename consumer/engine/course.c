@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "ds389.h"
 #include "log.h"
 
 /* Re-issues after a watchdog alarm begin after two intervals, then at doubling distances up to this. */
@@ -278,6 +279,7 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
     s->complete = true;
     s->refresh_ended_ms = clock_mono_ms();
     behind_complete(m, s, msg);
+    poll_know_server(m, s, msg);
     if (s->was_behind && !s->behind && behind_has_caught_up(m, s))
         return;   /* what it showed before may be old */
     if (m->load == NULL)
@@ -285,6 +287,10 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
     take_census(m, s, msg);
     if (msg->searched)
         poll_complete(m, s, msg);
+    else
+        poll_keep_server(m, s);
+    if (msg->effect & EFFECT_PART)
+        reconcile_soon(m, s);
     if (!s->behind && !s->no_csn)
         rebind_end_refresh(m, s);
     if (!s->had_cookie && !s->behind && !s->no_csn)
@@ -321,6 +327,17 @@ static bool is_ahead(const struct mirror *m, const struct csn_set *context)
     return ahead;
 }
 
+/* The same of 389, whose cookies have the number of a change; in mode search there are none. */
+static bool is_numbered_ahead(const struct mirror *m, int64_t last_change)
+{
+    int64_t number, highest = 0;
+
+    for (unsigned i = 0; i < m->n_searches; i++)
+        if (ds389_cookie_number(buf_slice(&m->searches[i].cookie.opaque), &number) && number > highest)
+            highest = number;
+    return highest > 0 && last_change > highest;
+}
+
 /* Whether it is time to issue the searches again. */
 static bool is_overdue(const struct mirror *m, struct silence *s, bool silent)
 {
@@ -341,18 +358,19 @@ static bool is_overdue(const struct mirror *m, struct silence *s, bool silent)
 
 /* contextCSN as the watchdog read it: ahead of us without a message? And has one search died while the others live? What came of
  * no deletion came to all. */
-static void watch(struct mirror *m, unsigned search, const struct csn_set *context)
+static void watch(struct mirror *m, const struct sync_msg *msg, const struct csn_set *context)
 {
     bool complete = search_all_complete(m);
     /* The distances stay when nothing is ahead any more: each search that is issued again brings the cookie up to contextCSN. */
-    bool ahead = complete && !m->searches[search].behind && is_ahead(m, context);
+    bool ahead = complete && !m->searches[msg->search].behind && (is_ahead(m, context) || is_numbered_ahead(m, msg->last_change));
     uint16_t sid;
 
     if (m->polling)   /* it shows as lag; the next poll will tell */
         m->ahead.since_ms = !ahead ? 0 : m->ahead.since_ms ? m->ahead.since_ms : clock_mono_ms();
     else if (is_overdue(m, &m->ahead, ahead))
         snprintf(m->restart_why, sizeof(m->restart_why),
-                 "the server's contextCSN moved and no message came: the search is issued again");
+                 "the server's %s moved and no message came: the search is issued again",
+                 msg->last_change > 0 ? "lastChangeNumber" : "contextCSN");
     for (unsigned i = 0; i < m->n_searches && !m->polling; i++) {
         struct mirror_search *s = &m->searches[i];
 
@@ -400,7 +418,7 @@ void course_take_context(struct mirror *m, const struct sync_msg *msg)
         }
     } else if (m->uri && slice_eq(msg->uri, slice_of(m->uri))) {
         behind_see_csns(m, s, &context);
-        watch(m, msg->search, &context);
+        watch(m, msg, &context);
     }
     if (reloaded && s->had_cookie && (s->refreshing || s->complete))
         course_give_up(m, "the database was reloaded");

@@ -49,6 +49,7 @@ void dispatch_free(struct dispatch **dp)
     buf_free(&d->telling.at);
     changes_free(&d->unstored);
     unwell_free(&d->unwell);
+    rebound_free(&d->rebound);
     pthread_mutex_destroy(&d->lock);
     free(d->answers);
     free(d);
@@ -200,15 +201,29 @@ static void note_done(struct dispatch *d, const struct item *i)
                  SLICE_ARG(i->row.domain));
 }
 
-static void done(struct dispatch *d, struct item *i)
+static void supersede(struct dispatch *d, const struct item *i)
 {
     unsigned supersedes = aside_supersedes(&i->action);
 
+    if (supersedes)
+        changes_supersede(&d->unstored, i->row.uuid, i->row.id, supersedes);
+}
+
+static void done(struct dispatch *d, struct item *i)
+{
     note_done(d, i);
     if (i->stored)
         changes_end(&d->unstored, i->row.id);
-    if (supersedes)
-        changes_supersede(&d->unstored, i->row.uuid, i->row.id, supersedes);
+    supersede(d, i);
+}
+
+/* What is left of it is of its own words: earlier rows are as pointless as if all of it was done. */
+static void done_in_part(struct dispatch *d, struct item *i)
+{
+    note_done(d, i);
+    supersede(d, i);
+    aside_row_rest(&i->row, &i->action, &d->batch.a);
+    i->row.state = ASIDE_PARKED;
 }
 
 static void judge(struct dispatch *d, struct item *i, const struct sink_item *given)
@@ -232,9 +247,7 @@ static void judge(struct dispatch *d, struct item *i, const struct sink_item *gi
         i->row.state = ASIDE_ADOPT;
         break;
     case RETRY_REST:
-        note_done(d, i);
-        aside_row_rest(&i->row, &i->action, &d->batch.a);
-        i->row.state = ASIDE_PARKED;
+        done_in_part(d, i);
         break;
     case RETRY_AGAIN:
     case RETRY_PARK:

@@ -2,7 +2,7 @@
  * Removal).
  *
  *   due ──look-up──▶ GONE ──sink.remove_due──▶ done, or refused: looked at again with the others
- *            ├─────▶ THERE     looked at again after look_again_s
+ *            ├─────▶ THERE     looked at again after look_again_s; its record says so, for `axsync queue`
  *            └─────▶ UNKNOWN   … after a while, doubling
  *
  * The records are walked by their time, a few look-ups at once. What was looked at stays behind the cursor until all are looked
@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define LOOKUPS 64
+#define THERE "its entry is still in the directory, outside of what is mirrored: it is looked for again later, and stays until that is deleted too"
 
 void dispatch_answer(struct dispatch *d, const uint8_t *uuid, enum removal_verdict verdict)
 {
@@ -64,6 +65,19 @@ static bool is_still_due(struct dispatch *d, const uint8_t *uuid)
     return due;
 }
 
+/* Only what is news: it is looked at again and again. */
+static void note_why(struct dispatch *d, const uint8_t *uuid, struct slice why)
+{
+    struct txn *t = txn_begin(d->settings.db, DB_READ);
+    struct arena a = { 0 };
+    struct record r;
+
+    if (record_get(t, d->settings.name, uuid, &r, &a) && r.due_ms != 0 && !slice_eq(r.why, why))
+        changes_why(&d->unstored, uuid, why);
+    txn_abort(&t);
+    arena_free(&a);
+}
+
 static enum dispatch_next remove_one(struct dispatch *d, const uint8_t *uuid, struct err *e)
 {
     enum outcome outcome = OUTCOME_UNKNOWN;
@@ -81,6 +95,8 @@ static enum dispatch_next remove_one(struct dispatch *d, const uint8_t *uuid, st
         log_error(d->settings.subject, "can't remove the account of %s: %.*s", uuid_format(uuid, text),
                   SLICE_ARG(words));
     recall_take(&d->recall, &d->unstored);
+    if (outcome != OUTCOME_DONE)
+        note_why(d, uuid, words);
     return dispatch_store(d, e);
 }
 
@@ -111,9 +127,11 @@ static enum dispatch_next take_answers(struct dispatch *d, struct err *e)
         r->unknown = 0;
         if (a.verdict == REMOVAL_GONE && is_still_due(d, a.uuid))
             next = remove_one(d, a.uuid, e);
+        else if (a.verdict == REMOVAL_THERE)
+            note_why(d, a.uuid, slice_of(THERE));
         look_again_in(r, look_again_ms(d));   /* for what stays */
     }
-    return next;
+    return next == DISPATCH_MORE ? dispatch_store(d, e) : next;
 }
 
 /* The next ones after the cursor that are due. */

@@ -152,15 +152,22 @@ static bool give(struct dispatch *d, struct item *i)
         .first = i->row.flags & ASIDE_FLAG_FIRST,
         .adopt = i->row.flags & ASIDE_FLAG_ADOPT,
         .again = i->row.id.seq <= d->again_seq,
+        .back = i->back,
     };
     b->full = alone;
     return true;
 }
 
-/* A queued deletion whose uuid is mirrored again has nothing to delete any more (SPEC.md section 5, Return). */
-static bool is_pointless(struct txn *t, const struct item *i)
+/* A queued deletion whose uuid, or what that was rebound to, is mirrored again has nothing to delete any more (SPEC.md section 5, Return). It is not passed
+ * over all the same: what follows it in the queue may give its address to somebody else, before the return that gives it another. */
+static bool is_back(struct dispatch *d, struct txn *t, const struct item *i)
 {
-    return action_is_delete(i->action.type) && dispatch_is_mirrored(t, i->action.uuid);
+    uint8_t now[UUID_BYTES];
+
+    if (!action_is_delete(i->action.type))
+        return false;
+    return dispatch_is_mirrored(t, i->action.uuid) ||
+           (rebound_to(&d->rebound, t, d->settings.name, d->row.position, i->action.uuid, now) && dispatch_is_mirrored(t, now));
 }
 
 static void skip(struct batch *b, struct item *i)
@@ -180,10 +187,9 @@ static bool take(struct dispatch *d, struct txn *t, struct item *i)
         set_aside(b, i, ASIDE_BEHIND);
         return true;
     }
-    if (is_pointless(t, i)) {
-        skip(b, i);
-        return true;
-    }
+    i->back = is_back(d, t, i);
+    if (i->back)
+        return give(d, i);
     wait = unwell_waits(&d->unwell, &i->row);
     if (wait == ASIDE_RETRY)
         return give(d, i);
@@ -470,9 +476,10 @@ static bool take_row(struct dispatch *d, struct txn *t, struct aside_id id, bool
         set_aside(b, &i, ASIDE_PARKED);
         return true;
     }
-    if (is_pointless(t, &i)) {
-        skip(b, &i);
-        return true;
+    i.back = is_back(d, t, &i);
+    if (i.back) {
+        give(d, &i);
+        return b->n_gives < d->limit;
     }
     wait = for_group || i.row.flags & ASIDE_FLAG_NOW ? ASIDE_RETRY : unwell_waits(&d->unwell, &i.row);
     if (wait != ASIDE_RETRY) {

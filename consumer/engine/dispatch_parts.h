@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "dispatch.h"
+#include "dispatch_rebound.h"
 #include "objects.h"
 #include "recall.h"
 #include "unwell.h"
@@ -21,6 +22,7 @@ enum item_what {
 struct item {
     enum item_what what;
     bool stored;               /* it is a row of TABLE_ASIDE already */
+    bool back;                 /* as sink.h says */
     struct action action;
     struct aside_row row;
 };
@@ -91,6 +93,7 @@ struct dispatch {
     struct suspect suspect;
     struct telling telling;
     struct removals removals;
+    struct rebound rebound;
 
     pthread_mutex_t lock;      /* guards what other threads write */
     struct dispatch_limits limits;

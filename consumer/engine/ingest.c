@@ -425,7 +425,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     bool sibling = sibling_answer(m, msg);
     struct object told;
 
-    if (release_answer(m, msg))
+    if (overtaken_answer(m, s, msg) || release_answer(m, msg))
         return;
     if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
         if (!sibling && !s->behind)
@@ -447,6 +447,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
 
 static void take_content(struct mirror *m, struct mirror_search *s, const struct entry *e)
 {
+    overtaken_note(m, e);
     if (search_shows_objects(s))
         ingest_entry(m, s, e, phase_now(s));
     else
@@ -492,6 +493,8 @@ static void take_entry(struct mirror *m, struct mirror_search *s, const struct s
         s->received++;
     if (msg->effect & EFFECT_CONTENT)
         take_content(m, s, msg->entry);
+    if (msg->effect & EFFECT_AGAIN && search_shows_objects(s))
+        search_ask(s, msg->entry->uuid);
     if (msg->effect & EFFECT_GONE)
         take_gone(m, s, msg->entry->uuid, msg->entry->dn);
 }
@@ -553,6 +556,7 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
         fetch_end(m, msg);
         if (m->asked > 0)
             m->asked--;
+        overtaken_end(m);
         m->context_trusted = false;   /* the next request reads its own */
         snprintf(m->context_why, sizeof(m->context_why), "contextCSN was not read");
         break;

@@ -91,6 +91,7 @@ void mirror_close(struct mirror *m)
     buf_free(&m->scratch);
     buf_free(&m->judged);
     buf_free(&m->freed);
+    buf_free(&m->overtaken);
     arena_free(&m->a);
 }
 

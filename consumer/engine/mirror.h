@@ -6,6 +6,7 @@
  *             search.c    … which searches it has, and what each knows of itself
  *             behind.c    … and of a provider that is behind us, restored, emptied or reloaded
  *             poll.c      … and, where the server can't sync, what plain searches found
+ *             overtaken.c … and which answers may be older than what was told
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
  *             both.c      … entries that are accounts and groups
@@ -76,6 +77,7 @@ struct mirror {
     bool judge;                /* something began to wait: the guard must look */
     struct buf judged;         /* … at these: struct guarded */
     uint32_t asked;            /* requests to the probe that were sent and not yet ended */
+    struct buf overtaken;      /* UUIDs that were told of meanwhile: overtaken.c */
     unsigned asked_search;     /* … for which search the last one was */
     struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
     bool context_trusted;      /* the answers under way count */
@@ -242,6 +244,18 @@ void poll_row(struct mirror *m, struct mirror_search *s, const struct entry *e);
 bool poll_is_doubtful(const struct mirror_search *s);
 /* One that was made with plain searches is through. */
 void poll_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* A refresh is complete: is it of 389, and of the one we know? Before what it proves, and after it. */
+void poll_know_server(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+void poll_keep_server(struct mirror *m, struct mirror_search *s);
+
+/* overtaken.c: stamps of whole seconds */
+
+/* The content of an entry was told. */
+void overtaken_note(struct mirror *m, const struct entry *e);
+/* Whether the answer to a look-up may be older than what was told; then it is asked for again. */
+bool overtaken_answer(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+/* A request is through. */
+void overtaken_end(struct mirror *m);
 
 /* reconcile.c: the comparison of all entries */
 

@@ -7,6 +7,8 @@
  * where a list shows entries as they were before, or comes from another server than the last one did. */
 #include "mirror.h"
 
+#include "ds389.h"
+
 static bool is_another_server(const struct mirror *m, const struct mirror_search *s)
 {
     struct slice last;
@@ -39,6 +41,24 @@ void poll_row(struct mirror *m, struct mirror_search *s, const struct entry *e)
         s->older_rows++;   /* a backup was restored, or a replica lags: what it does not show may just not be there yet */
     if (!slice_eq(told.stamp, stamp) || !slice_eq(told.dn, e->dn))
         search_ask(s, e->uuid);
+}
+
+/* 389 syncs without CSNs. What another server than the last one does not show may just not have come there yet. (One that goes on
+ * from a cookie is the one that gave it.) */
+void poll_know_server(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
+{
+    s->numbered = !msg->searched && msg->has_cookie && ds389_is_cookie(msg->cookie);
+    if (s->numbered)
+        s->poll_stranger = !s->had_cookie && is_another_server(m, s);
+}
+
+void poll_keep_server(struct mirror *m, struct mirror_search *s)
+{
+    if (!s->numbered)
+        return;
+    s->poll_stranger = false;   /* from here on it is the one that we know */
+    if (!s->behind && is_another_server(m, s))
+        meta_put(m->t, "server", search_kind_key(s->kind), slice_of(m->uri));
 }
 
 /* A cookie that a sync search left stays: a later one goes on from there, and what was found meanwhile is told again and changes

@@ -41,7 +41,7 @@ static bool at(void *ctx, struct slice address, uint8_t *uuid)
     for (size_t i = r->n; i-- > 0;) {
         const struct record *p = &r->puts[i].record;
 
-        if (!r->puts[i].gone && slice_eq(p->address, address) && newest(r, p->uuid) == &r->puts[i]) {
+        if (!r->puts[i].gone && record_leads_to(p, address) && newest(r, p->uuid) == &r->puts[i]) {
             memcpy(uuid, p->uuid, UUID_BYTES);
             return true;
         }
@@ -66,12 +66,13 @@ static struct recall_put *add(struct recall *r, const uint8_t *uuid)
     return p;
 }
 
-static void put(void *ctx, const uint8_t *uuid, struct slice address, int64_t due_ms, struct slice bytes)
+static void put(void *ctx, const uint8_t *uuid, struct slice address, struct slice also, int64_t due_ms, struct slice bytes)
 {
     struct recall *r = ctx;
     struct recall_put *p = add(r, uuid);
 
     p->record.address = arena_copy(&r->arena, address.p, address.len);
+    p->record.also = arena_copy(&r->arena, also.p, also.len);
     p->record.bytes = arena_copy(&r->arena, bytes.p, bytes.len);
     p->record.due_ms = due_ms;
 }

@@ -291,13 +291,17 @@ static void judge(struct mirror *m)
 
 /* ---- the clock ---------------------------------------------------------------------------------------------- */
 
+/* So long fields that an entry has lost wait for each other. */
+#define TOGETHER_MS 2000
+
 /* What an entry has lost goes as one action, so that fields wait for each other while siblings are being read; one that nobody
- * could tell about is left behind. */
+ * could tell about is left behind. Not for ever: look-ups go one request after the other, and what is known of a field counts for
+ * `settle` only, so that of two fields asked for in turn each would be forgotten while the other is read. */
 static bool clears_are_ready(struct mirror *m, const uint8_t *uuid)
 {
     struct buf next = { 0 };
     struct pending p;
-    bool ready = true;
+    bool ready = true, late = false;
 
     while (pending_next(m->t, uuid, &next, &p, &m->a)) {
         enum sibling_verdict v;
@@ -310,10 +314,12 @@ static bool clears_are_ready(struct mirror *m, const uint8_t *uuid)
             pend_put(m, &p);
         } else if (v == SIBLING_SOON) {
             ready = false;
+        } else if (m->now_ms - p.due_ms >= TOGETHER_MS) {
+            late = true;
         }
     }
     buf_free(&next);
-    return ready;
+    return ready || late;
 }
 
 static void run_clear(struct mirror *m, const struct pending *p)

@@ -59,7 +59,8 @@ struct mirror_search {
     uint8_t older_uuid[UUID_BYTES];
     bool behind_told;          /* … in the log, since it last was not */
     struct csn_set poll_csns;  /* mode search: contextCSN as the poll began, or none */
-    bool poll_stranger;        /* … without it, and this is not the server that the last one read from */
+    bool poll_stranger;        /* … without it, and this is not the server that the last one read from; of 389 in any mode */
+    bool numbered;             /* its refresh ended with a cookie of 389 */
     size_t older_rows;         /* … entries that it listed with an older stamp than they are stored with */
     struct cookie cookie;
     struct csn_set highest;

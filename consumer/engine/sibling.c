@@ -10,7 +10,7 @@
 
 /* Objects looked at in one round: nobody may notice the search of a field that one in a million has. */
 #define ROUND_OBJECTS 500
-/* Entries that are there and tell nothing (no usable address), after which it is tried again later. */
+/* Entries that are there and tell nothing (no usable address, read too early), after which it is tried again later. */
 #define TRIES 3
 /* An answer that did not come for so long is not waited for. */
 #define ASKED_MS ((int64_t)60 * 1000)
@@ -264,6 +264,12 @@ static bool shows_field(struct mirror *m, const struct entry *e, const struct ob
     return list.n > 0;
 }
 
+static void tells_nothing(struct mirror *m, struct sibling *s)
+{
+    if (++s->mute >= TRIES)
+        set_not_now(m, s);
+}
+
 static void take_content(struct mirror *m, struct sibling *s, const struct entry *e)
 {
     struct mapping_note *notes = NULL;
@@ -273,6 +279,10 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
     s->state = SEARCHING;   /* if this one tells nothing, another may */
     if (objects_get(m->t, e->uuid, &told, &m->a) == 0 || !is_candidate(m, &told, s->field, &m->a))
         return;   /* what has become of it meanwhile is known */
+    if (stamp_older(entry_stamp(e), told.stamp)) {   /* a message overtook the read */
+        tells_nothing(m, s);
+        return;
+    }
     switch (mapping_apply(search_of(m, told.kind)->mapping, e, &told, &m->a, &wanted, &reason, &notes)) {
     case MAPPED:
         if (shows_field(m, e, &wanted, s->field) || is_kept(notes, s->field))
@@ -281,8 +291,7 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
             hold(m, s, &told);
         break;
     case MAPPED_INVALID:
-        if (++s->mute >= TRIES)
-            set_not_now(m, s);
+        tells_nothing(m, s);
         break;
     case MAPPED_ELSEWHERE:
         break;

@@ -257,10 +257,18 @@ struct unwell_group *unwell_due(struct unwell *u, int64_t now_ms, int64_t max_ms
     return NULL;
 }
 
+/* Whether a domain is there, and has no other writer, costs two commands to see. */
+static int64_t delay_ms(const struct unwell_group *g, const struct retry_limits *limits)
+{
+    int64_t delay = retry_delay_ms(g->failures, limits);
+
+    return g->id.state == ASIDE_DOMAIN && delay > UNWELL_DOMAIN_MS ? UNWELL_DOMAIN_MS : delay;
+}
+
 void unwell_tried(struct unwell_group *g, int64_t now_ms, const struct retry_limits *limits)
 {
     g->failures++;
-    g->next_ms = now_ms + retry_delay_ms(g->failures, limits);
+    g->next_ms = now_ms + delay_ms(g, limits);
 }
 
 struct unwell_group *unwell_draining(struct unwell *u)

@@ -16,6 +16,8 @@
 #include "retry.h"
 
 #define UNWELL_ACCOUNTS 3
+/* A domain that was missing, or had another writer, is looked at that often, whatever maxRetryInterval is. */
+#define UNWELL_DOMAIN_MS 30000
 
 enum unwell_phase { UNWELL_COUNTING, UNWELL_WAITING, UNWELL_DRAINING };
 

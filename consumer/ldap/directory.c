@@ -5,13 +5,14 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "ds389.h"
 #include "paged.h"
 
 #define ANY "(objectClass=*)"
 #define MANY 200   /* after so many messages a search is a listing, which brings still more */
 
-static char *const uuid_attrs[] = { (char *)"entryUUID", NULL };
-static char *const context_attrs[] = { (char *)"namingContexts", NULL };
+static char *const uuid_attrs[] = { (char *)"entryUUID", (char *)DS389_KEY, NULL };
+static char *const context_attrs[] = { (char *)"namingContexts", (char *)DS389_VENDOR, NULL };
 static char *const no_attrs[] = { (char *)LDAP_NO_ATTRS, NULL };
 static char *const csn_attrs[] = { (char *)"contextCSN", NULL };
 
@@ -31,11 +32,18 @@ void directory_close(struct directory *d)
     d->give_up = give_up;
 }
 
-bool directory_uuid(const struct entry *entry, uint8_t uuid[UUID_BYTES])
+const char *directory_key(const struct directory *d)
 {
-    const struct entry_attr *attr = entry_attr(entry, "entryUUID");
+    return d->ds389 ? DS389_KEY : "entryUUID";
+}
 
-    return attr && attr->n_values == 1 && uuid_parse(attr->values[0], uuid);
+bool directory_uuid(const struct directory *d, const struct entry *entry, uint8_t uuid[UUID_BYTES])
+{
+    const struct entry_attr *attr = entry_attr(entry, directory_key(d));
+
+    if (attr == NULL || attr->n_values != 1)
+        return false;
+    return d->ds389 ? ds389_key_parse(attr->values[0], uuid) : uuid_parse(attr->values[0], uuid);
 }
 
 /* ---- Searching ---- */
@@ -209,6 +217,7 @@ static int learn(struct directory *d, struct err *e)
 
     if (rc != LDAP_SUCCESS)
         return rc;
+    d->ds389 = ds389_is_it(root);
     attr = root ? entry_attr(root, context_attrs[0]) : NULL;
     d->n_contexts = attr ? attr->n_values : 0;
     d->contexts = attr ? attr->values : NULL;
@@ -348,13 +357,13 @@ int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor
 
         if (rc != LDAP_SUCCESS)
             return rc;
-        mine->known = entry && directory_uuid(entry, mine->uuid);
+        mine->known = entry && directory_uuid(d, entry, mine->uuid);
     }
     *anchor = *mine;
     if (mine->known)
         return LDAP_SUCCESS;
-    err_set(e, ERR_UNAVAILABLE, "%s: entryUUID of the base can't be read, so no look-up by it proves anything: give the bind DN the "
-                                "right to read and search entryUUID", base);
+    err_set(e, ERR_UNAVAILABLE, "%s: %s of the base can't be read, so no look-up by it proves anything: give the bind DN the "
+                                "right to read and search %s", base, directory_key(d), directory_key(d));
     return LDAP_NO_SUCH_ATTRIBUTE;
 }
 
@@ -364,7 +373,7 @@ int directory_mark(struct directory *d, unsigned search, struct arena *a, const 
     struct entry *entry;
     int rc = read_entry(d, d->settings->specs[search].base, uuid_attrs, a, &entry, e);
 
-    *mark = entry && directory_uuid(entry, uuid) ? uuid : NULL;
+    *mark = entry && directory_uuid(d, entry, uuid) ? uuid : NULL;
     return rc;
 }
 

@@ -19,6 +19,7 @@ struct directory {
     bool borrowed;              /* ld is somebody else's, who closes it */
     size_t uri;                 /* connected to */
     struct arena memory;        /* of what was learnt on this connection: */
+    bool ds389;                 /* it is 389 Directory Server: ds389.h */
     size_t n_contexts;
     struct slice *contexts;     /* namingContexts of the root DSE */
     struct anchor *anchors;     /* one a search of the source */
@@ -60,14 +61,14 @@ int directory_search(struct directory *d, struct reading *r, struct err *e);
 /* The naming context that a DN lies in; p is NULL if the server names none. Compared without regard to case and to spaces. */
 struct slice directory_context(const struct directory *d, const char *dn);
 
-/* The anchor of a search in its naming context. LDAP_SUCCESS; LDAP_NO_SUCH_ATTRIBUTE if nobody's entryUUID can be read; or as
+/* The anchor of a search in its naming context. LDAP_SUCCESS; LDAP_NO_SUCH_ATTRIBUTE if nobody's key can be read; or as
  * directory_search(). */
 int directory_anchor(struct directory *d, unsigned search, struct anchor *anchor, struct err *e);
 
 /* Reads contextCSN of a search's naming context into *a. 0 with *n values, none if there is none or it may not be read. */
 int directory_csns(struct directory *d, unsigned search, struct arena *a, struct slice **csns, uint32_t *n, struct err *e);
 
-/* Reads the entryUUID of a search's base, the mark of the database (SPEC.md 2.1, "Suspicion"), into *a. 0 with *mark NULL if it
+/* Reads the key of a search's base, the mark of the database (SPEC.md 2.1, "Suspicion"), into *a. 0 with *mark NULL if it
  * can't be read, or as directory_search(). */
 int directory_mark(struct directory *d, unsigned search, struct arena *a, const uint8_t **mark, struct err *e);
 
@@ -78,7 +79,10 @@ struct slice directory_parent(const struct directory *d, struct slice dn, struct
  * alike), or as directory_search(). */
 int directory_is_readable(struct directory *d, const char *dn, bool *readable, struct err *e);
 
-/* The entryUUID attribute of an entry. False if it is not there, or none. */
-bool directory_uuid(const struct entry *entry, uint8_t uuid[UUID_BYTES]);
+/* The key of an entry, by the attribute that this server's sync tells as the UUID: directory_key(). False if it is not there, or none. */
+bool directory_uuid(const struct directory *d, const struct entry *entry, uint8_t uuid[UUID_BYTES]);
+
+/* "entryUUID", or what 389 has instead. */
+const char *directory_key(const struct directory *d);
 
 #endif

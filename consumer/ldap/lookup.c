@@ -6,6 +6,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "ds389.h"
 #include "mem.h"
 #include "probe.h"
 
@@ -86,21 +87,24 @@ bool lookup_is_answered(const struct lookup *l)
     return true;
 }
 
-static void add_uuid(struct buf *b, const uint8_t *uuid)
+static void add_uuid(const struct lookup *l, struct buf *b, const uint8_t *uuid)
 {
     char text[UUID_TEXT];
 
-    buf_printf(b, "(entryUUID=%s)", uuid_format(uuid, text));
+    if (l->ds389)
+        buf_printf(b, "(" DS389_KEY "=%s)", ds389_key_format(uuid, text));
+    else
+        buf_printf(b, "(entryUUID=%s)", uuid_format(uuid, text));
 }
 
 static void add_uuids(const struct lookup *l, struct buf *b, const uint8_t *also)
 {
     buf_puts(b, "(|");
     if (also)
-        add_uuid(b, also);
+        add_uuid(l, b, also);
     for (size_t i = l->from; i < l->to; i++)
         if (!l->items[i].answered)
-            add_uuid(b, l->items[i].uuid);
+            add_uuid(l, b, l->items[i].uuid);
     buf_puts(b, ")");
 }
 
@@ -122,16 +126,19 @@ char *lookup_filter(const struct lookup *l, const char *and_filter, const uint8_
 char **lookup_attrs(char **attrs)
 {
     static char *const all_user[] = { (char *)"*", NULL };
+    static const char *const keys[] = { "entryUUID", DS389_KEY };
     char *const *from = attrs ? attrs : all_user;
     char **to;
-    bool there = false;
+    bool there[2] = { false };
     size_t n = 0;
 
     for (; from[n]; n++)
-        there |= strcasecmp(from[n], "entryUUID") == 0;
-    to = mem_alloc((n + 2) * sizeof(*to));
+        for (size_t k = 0; k < 2; k++)
+            there[k] |= strcasecmp(from[n], keys[k]) == 0;
+    to = mem_alloc((n + 3) * sizeof(*to));
     memcpy(to, from, n * sizeof(*to));
-    if (!there)
-        to[n] = (char *)"entryUUID";
+    for (size_t k = 0; k < 2; k++)
+        if (!there[k])
+            to[n++] = (char *)keys[k];
     return to;
 }

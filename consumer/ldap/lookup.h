@@ -28,6 +28,7 @@ struct lookup {
     size_t open;                 /* no UUID of the part before this one is without an answer */
     bool by_list;                /* the part is everything that is left */
     int64_t part_ms;             /* clock_mono_ms() of its begin */
+    bool ds389;                  /* by nsUniqueId, and not by entryUUID */
 };
 
 /* Copies uuids; some may be there twice. dns (may be NULL) are parallel to them, and not copied. */
@@ -47,7 +48,7 @@ bool lookup_is_answered(const struct lookup *l);
 
 /* The filter for the part: malloc'ed. and_filter (may be NULL) must hold as well; `also` (may be NULL) is one more UUID. */
 char *lookup_filter(const struct lookup *l, const char *and_filter, const uint8_t *also);
-/* attrs and entryUUID: a malloc'ed array that points into attrs. NULL stands for all user attributes. */
+/* attrs and the keys of all servers: a malloc'ed array that points into attrs. NULL stands for all user attributes. */
 char **lookup_attrs(char **attrs);
 
 #endif

@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "directory.h"
+#include "ds389.h"
 #include "lookup.h"
 #include "standing.h"
 #include "watchdog.h"
@@ -124,7 +125,7 @@ static bool lookup_row(void *ctx, struct entry *entry)
     struct job *job = ctx;
     struct sync_msg *m;
 
-    if (!directory_uuid(entry, entry->uuid))
+    if (!directory_uuid(&job->probe->directory, entry, entry->uuid))
         return !job->probe->reader_gone;
     if (memcmp(entry->uuid, job->anchor.uuid, UUID_BYTES) == 0)
         job->anchor_seen = true;
@@ -140,7 +141,7 @@ static bool list_row(void *ctx, struct entry *entry)
 {
     struct job *job = ctx;
 
-    if (directory_uuid(entry, entry->uuid))
+    if (directory_uuid(&job->probe->directory, entry, entry->uuid))
         answer(job->probe, SYNC_LISTED, job->request)->entry = entry;
     else
         job->nameless = true;
@@ -175,13 +176,14 @@ static int look_in_place(struct job *job, struct err *e)
     return rc;
 }
 
+static char *const row_attrs[] = { (char *)"entryUUID", (char *)DS389_KEY, (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
+
 /* In the whole naming context, without the filter of the search; but with the anchor, which proves that the look-up works. */
 static int look_anywhere(struct job *job, struct err *e)
 {
-    static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
     const char *context = directory_context(&job->probe->directory, spec_of(job)->base).p;
     char *filter = lookup_filter(&job->lookup, NULL, job->anchor.uuid);
-    struct reading r = { .base = context, .scope = LDAP_SCOPE_SUBTREE, .filter = filter, .attrs = (char **)attrs,
+    struct reading r = { .base = context, .scope = LDAP_SCOPE_SUBTREE, .filter = filter, .attrs = (char **)row_attrs,
                          .with_referrals = true, .timeout_s = quiet_s(job), .memory = job_memory, .row = lookup_row, .ctx = job };
     int rc;
 
@@ -197,8 +199,8 @@ static int look_anywhere(struct job *job, struct err *e)
     }
     if (job->anchor_seen)
         return LDAP_SUCCESS;
-    err_set(e, ERR_UNAVAILABLE, "%s: a look-up by entryUUID does not even find the base: give the bind DN the right to read and search "
-                                "entryUUID", context);
+    err_set(e, ERR_UNAVAILABLE, "%s: a look-up by %s does not even find the base: give the bind DN the right to read and search it",
+            context, directory_key(&job->probe->directory));
     return LDAP_INSUFFICIENT_ACCESS;
 }
 
@@ -369,19 +371,19 @@ static int look_up(struct job *job, struct err *e)
 
 static int list(struct job *job, struct err *e)
 {
-    static char *const attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
     const struct search_spec *spec = spec_of(job);
     const char *base = job->request->base;
     char **whole = base ? lookup_attrs(spec->attrs) : NULL;
     struct reading r = { .base = base ? base : spec->base, .scope = spec->scope, .filter = spec->filter,
-                         .attrs = whole ? whole : (char **)attrs, .timeout_s = quiet_s(job), .memory = job_memory, .row = list_row,
+                         .attrs = whole ? whole : (char **)row_attrs, .timeout_s = quiet_s(job), .memory = job_memory, .row = list_row,
                          .ctx = job };
     int rc = directory_search(&job->probe->directory, &r, e);
 
     free(whole);
     if (rc != LDAP_SUCCESS || !job->nameless)
         return rc;
-    err_set(e, ERR_UNAVAILABLE, "%s: entries came without entryUUID: give the bind DN the right to read it", spec->base);
+    err_set(e, ERR_UNAVAILABLE, "%s: entries came without %s: give the bind DN the right to read it", spec->base,
+            directory_key(&job->probe->directory));
     return LDAP_NO_SUCH_ATTRIBUTE;
 }
 
@@ -408,6 +410,7 @@ static void serve(struct probe *p, const struct request *r)
 
     lookup_init(&job.lookup, r->uuids, r->dns, r->n);
     rc = begin(p, r, &e);
+    job.lookup.ds389 = p->directory.ds389;
     if (rc == LDAP_SUCCESS)
         rc = r->list ? list(&job, &e) : look_up(&job, &e);
     if (rc == LDAP_SUCCESS)

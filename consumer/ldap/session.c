@@ -4,6 +4,8 @@
 
 #include "clock.h"
 #include "decode.h"
+#include "ds389.h"
+#include "log.h"
 #include "message.h"
 #include "standing.h"
 
@@ -79,6 +81,22 @@ static int send_search(struct session *s, unsigned i, struct slice cookie, struc
     return -1;
 }
 
+/* The cookie to send, malloc'ed; NULL: none. */
+static char *choose_cookie(struct session *s, unsigned i, const struct sync_msg *begun)
+{
+    char *cookie = NULL;
+
+    if (!s->searches[i].start_empty && !s->without_cookie)
+        cookie = s->hooks->cookie(s->hooks->ctx, i);
+    if (cookie && s->ds389 && ds389_is_trimmed(cookie, begun->first_change)) {
+        log_warning(s->settings->subject, "%s: its changelog was trimmed beyond what we know of \"%s\": all of it is read anew", s->uri,
+                    s->settings->specs[i].base);
+        free(cookie);
+        return NULL;
+    }
+    return cookie;
+}
+
 static int begin_search(struct session *s, unsigned i, struct err *e)
 {
     struct search *search = &s->searches[i];
@@ -89,7 +107,7 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
 
     if (standing_read(&s->directory, &batch_of(s)->arena, &begun, e) < 0)
         return -1;
-    cookie = search->start_empty || s->without_cookie ? NULL : s->hooks->cookie(s->hooks->ctx, i);
+    cookie = choose_cookie(s, i, &begun);
     had_cookie = cookie && *cookie && strcmp(cookie, SEARCHED_COOKIE) != 0;
     rc = send_search(s, i, had_cookie ? slice_of(cookie) : (struct slice){ 0 }, e);
     free(cookie);
@@ -105,6 +123,7 @@ static int begin_search(struct session *s, unsigned i, struct err *e)
     m->csns = begun.csns;
     m->n_csns = begun.n_csns;
     m->mark = begun.mark;
+    m->last_change = begun.last_change;
     m->uri = arena_copy(&s->batch->arena, s->uri, strlen(s->uri));
     return 0;
 }
@@ -114,6 +133,7 @@ static int begin_searches(struct session *s, size_t uri, struct err *e)
 {
     if (directory_borrow(&s->directory, s->ld, uri, e) < 0)
         return -1;
+    s->ds389 = s->directory.ds389;
     for (unsigned i = 0; i < s->settings->n_specs; i++)
         if (begin_search(s, i, e) < 0)
             return -1;
@@ -217,6 +237,14 @@ static enum session_step take_effect(struct session *s, unsigned i, struct sync_
     return SESSION_GOES_ON;
 }
 
+/* By entryUUID each of its entries would be another one, and none of those that it has told would be found. */
+static enum session_step is_hidden_389(const struct session *s, struct err *e)
+{
+    err_set(e, ERR_DATA, "%s sends cookies as 389 Directory Server does, and its root DSE does not say that it is one: let the bind DN "
+                         "read " DS389_VENDOR " there; session dropped", s->uri);
+    return SESSION_GONE;
+}
+
 static enum session_step take_sync(struct session *s, unsigned i, const struct message *msg, struct err *e)
 {
     struct search *search = &s->searches[i];
@@ -232,6 +260,10 @@ static enum session_step take_sync(struct session *s, unsigned i, const struct m
     }
     if (m.type == MESSAGE_IGNORED)
         return SESSION_GOES_ON;
+    if (s->ds389)
+        ds389_judge(&search->state, before, &m);
+    else if (m.has_cookie && ds389_is_cookie(m.cookie))
+        return is_hidden_389(s, e);
     step = take_effect(s, i, &m, before);
     m.search = i;
     m.session = s->number;

@@ -31,6 +31,7 @@ struct session {
     LDAP *ld;
     const char *uri;
     uint32_t number;          /* of this session, from 1 */
+    bool ds389;               /* with such a server: ds389.h */
     bool persist;             /* refreshAndPersist; else refreshOnly. Set before session_begin() */
     struct directory directory; /* looks where the server stands, before the searches */
     bool without_cookie;      /* this server has refused ours as newer than what it has itself */

@@ -47,6 +47,11 @@ bool since_saw(struct since *s, struct slice stamp, int64_t began_ms)
     return true;
 }
 
+bool since_is_open(const struct since *s)
+{
+    return s->latest[0] && !latest_is_csn(s) && !s->settled;
+}
+
 void since_polled(struct since *s, int64_t began_ms)
 {
     if (s->latest[0] && began_ms - s->latest_ms >= (int64_t)SINCE_OVERLAP_S * 1000)

@@ -26,6 +26,8 @@ struct since {
 
 /* An entry with this stamp was seen by a poll that began at began_ms. False: it is none that a filter could be made of. */
 bool since_saw(struct since *s, struct slice stamp, int64_t began_ms);
+/* Whether an entry may have changed once more without another stamp: time stamps have whole seconds. */
+bool since_is_open(const struct since *s);
 /* A poll that began at that time is through with success. */
 void since_polled(struct since *s, int64_t began_ms);
 /* The attribute that `latest` is a value of. */

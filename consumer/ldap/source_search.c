@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "ds389.h"
 #include "lookup.h"
 #include "paged.h"
 #include "rootdse.h"
@@ -161,7 +162,7 @@ static bool take_row(void *ctx, struct entry *entry)
         return true;
     }
     st->blind |= !stamped;
-    if (!directory_uuid(entry, entry->uuid)) {
+    if (!directory_uuid(&s->directory, entry, entry->uuid)) {
         job->nameless = true;
         return true;
     }
@@ -182,13 +183,13 @@ static int read_rows(struct row_job *job, const char *base, int scope, const cha
     arena_free(&job->scratch);
     if (rc != LDAP_SUCCESS || !job->nameless)
         return rc;
-    err_set(e, ERR_UNAVAILABLE, "%s: entries came without entryUUID: give the bind DN the right to read it", base);
+    err_set(e, ERR_UNAVAILABLE, "%s: entries came without %s: give the bind DN the right to read it", base, directory_key(&s->directory));
     return LDAP_NO_SUCH_ATTRIBUTE;
 }
 
 /* ---- What a poll asks for ---- */
 
-static char *const row_attrs[] = { (char *)"entryUUID", (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
+static char *const row_attrs[] = { (char *)"entryUUID", (char *)DS389_KEY, (char *)"entryCSN", (char *)"modifyTimestamp", NULL };
 
 static int read_content(struct searcher *s, unsigned i, const char *filter, unsigned effect, enum sync_state state, struct err *e)
 {
@@ -252,13 +253,24 @@ static int look_around(struct searcher *s, unsigned i, struct marks *marks, bool
     buf_free(&filter);
     *marks = job.marks;
     marks_sort(marks);
-    *changed = rc != LDAP_SUCCESS || !marks_within(marks, &s->states[i].seen);
+    *changed = rc != LDAP_SUCCESS || !marks_within(marks, &s->states[i].seen) || since_is_open(&s->states[i].since);
     if (rc > 0)
         err_clear(e);
     return rc > 0 ? LDAP_SUCCESS : rc;
 }
 
 /* ---- Is a list due? ---- */
+
+/* 389 numbers all changes, if it has a changelog. */
+static int read_last_change(struct searcher *s, struct err *e)
+{
+    struct sync_msg m = { 0 };
+    int rc = ds389_standing(&s->directory, &m, e);
+
+    if (rc == LDAP_SUCCESS && m.last_change > 0)
+        buf_printf(&s->deletions, "%lld", (long long)m.last_change);
+    return rc;
+}
 
 /* slapd's count of deletions, with the start that it counts from: while both stay as they are, none was made. Empty if they can't be
  * read. Read as the poll begins, so that what happens in it shows in the next one. */
@@ -268,6 +280,8 @@ static int read_deletions(struct searcher *s, struct err *e)
     int rc;
 
     buf_reset(&s->deletions);
+    if (s->directory.ds389)
+        return read_last_change(s, e);
     rc = rootdse_value(&s->directory, "cn=Delete,cn=Operations,cn=Monitor", "monitorOpCompleted", &s->deletions, e);
     len = s->deletions.len;
     if (rc != LDAP_SUCCESS || len == 0)
@@ -321,7 +335,13 @@ static int find_changes(struct searcher *s, unsigned i, bool *listed, struct err
     struct searched *st = &s->states[i];
     struct marks marks = { 0 };
     bool by_stamp = st->listed && st->since.latest[0] && !st->blind, changed = !by_stamp;
-    int rc = by_stamp ? look_around(s, i, &marks, &changed, e) : LDAP_SUCCESS;
+    int rc;
+
+    /* 389's sign is one of all changes. The search for stamps would go through all entries there, which has no index for it. */
+    *listed = false;
+    if (s->directory.ds389 && st->listed && nothing_deleted(st))
+        return LDAP_SUCCESS;
+    rc = by_stamp ? look_around(s, i, &marks, &changed, e) : LDAP_SUCCESS;
 
     if (rc == LDAP_SUCCESS && by_stamp && changed)
         rc = read_changed(s, i, e);

@@ -10,9 +10,10 @@
  * left, who stands below a renamed entry, and what was replicated with an old stamp. A poll that did not end with success for a
  * search tells of that search that it failed, and proves nothing.
  *
- * That nothing was deleted is known only where cn=Monitor can be read, by slapd's own count of deletions (slapd-monitor(5)). Nothing
- * else tells: a deletion leaves no stamp; slapd estimates the size of a paged search with 0; contextCSN stands still for ever in a
- * database that once had the overlay. Elsewhere each poll lists, but lists never take more than a twentieth of the time.
+ * That nothing was deleted is known of 389 Directory Server with a changelog, which numbers all changes, and else only where
+ * cn=Monitor can be read, by slapd's own count of deletions (slapd-monitor(5)). Nothing else tells: a deletion leaves no stamp; slapd
+ * estimates the size of a paged search with 0; contextCSN stands still for ever in a database that once had the overlay. Elsewhere
+ * each poll lists, but lists never take more than a twentieth of the time.
  *
  * What was seen is kept in memory only: a new process, a change of mode or of server begins with a list. */
 #ifndef LDAP_SOURCE_SEARCH_H

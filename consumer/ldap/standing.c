@@ -1,5 +1,7 @@
 #include "standing.h"
 
+#include "ds389.h"
+
 /* A result code is an answer: the server does not tell. Only libldap's own, below zero, mean that nobody answered. */
 static bool no_answer(int rc)
 {
@@ -8,7 +10,7 @@ static bool no_answer(int rc)
 
 int standing_read(struct directory *d, struct arena *a, struct sync_msg *m, struct err *e)
 {
-    int rc = directory_csns(d, m->search, a, &m->csns, &m->n_csns, e);
+    int rc = d->ds389 ? ds389_standing(d, m, e) : directory_csns(d, m->search, a, &m->csns, &m->n_csns, e);
 
     if (!no_answer(rc))
         rc = directory_mark(d, m->search, a, &m->mark, e);

@@ -5,7 +5,7 @@
 
 #include "directory.h"
 
-/* Reads both for the search m->search into *m (csns, n_csns, mark), in *a. What the server does not show, or refuses to, is not
+/* Reads both for the search m->search into *m (csns, n_csns, mark), in *a; of 389 the change numbers instead of csns. What the server does not show, or refuses to, is not
  * there. LDAP_SUCCESS, or one of libldap's negative codes with *e: nobody answered. */
 int standing_read(struct directory *d, struct arena *a, struct sync_msg *m, struct err *e);
 

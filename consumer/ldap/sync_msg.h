@@ -28,7 +28,7 @@ enum sync_type {
 
     /* Answers of the second connection (probe.h); token is that of the request. */
     SYNC_CONTEXT,          /* contextCSN of the naming context was read: csns (n 0: not there or not readable); and mark, the
-                              entryUUID of the search's base (NULL: not there or not readable) */
+                              key of the search's base (NULL: not there or not readable) */
     SYNC_LOOKUP,           /* of entry->uuid: outcome; entry has the content if it is LOOKUP_IN_PLACE, the DN if LEFT;
                               parent_unreadable may be set if it is DELETED, and text then says what that means */
     SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN, or (probe_read()) its whole content */
@@ -51,7 +51,9 @@ enum sync_effect {
                                     since there was a present phase; without a cookie axsync sweeps anyway */
     EFFECT_RESTART = 1 << 6,     /* start over with an empty cookie (e-syncRefreshRequired) */
     EFFECT_END = 1 << 7,         /* the search is over */
-    EFFECT_ROW = 1 << 8          /* the entry has its uuid, DN and stamp only: what differs from the state must be read */
+    EFFECT_ROW = 1 << 8,         /* the entry has its uuid, DN and stamp only: what differs from the state must be read */
+    EFFECT_AGAIN = 1 << 9,       /* with EFFECT_CONTENT: operational attributes are missing, so the entry must be read too */
+    EFFECT_PART = 1 << 10        /* with EFFECT_COMPLETE: the server does not tell all that happened; all must be listed soon */
 };
 
 enum lookup_outcome {
@@ -88,6 +90,7 @@ struct sync_msg {
     uint32_t n_csns;
     struct slice *csns;        /* SYNC_CONTEXT, SYNC_BEGIN */
     const uint8_t *mark;       /* SYNC_CONTEXT, SYNC_BEGIN: UUID_BYTES, or NULL */
+    int64_t first_change, last_change;   /* … of a server with change numbers (ds389.h), which has no csns; 0: not there */
     int64_t received_ms;       /* monotonic */
 };
 

@@ -60,14 +60,14 @@ bool action_is_create(enum action_type t)
     return t == ACTION_ACCOUNT_CREATE || t == ACTION_GROUP_CREATE;
 }
 
-static bool is_rebind(enum action_type t)
+bool action_is_rebind(enum action_type t)
 {
     return t == ACTION_ACCOUNT_REBIND || t == ACTION_GROUP_REBIND;
 }
 
 bool action_is_alone(const struct action *a)
 {
-    return action_is_rename(a->type) || action_is_delete(a->type) || is_rebind(a->type);
+    return action_is_rename(a->type) || action_is_delete(a->type) || action_is_rebind(a->type);
 }
 
 static bool clears_aliases(const struct action *a)
@@ -118,7 +118,7 @@ static void add_from(struct action_keys *out, const struct action *a)
 {
     uint8_t old[UUID_BYTES];
 
-    if (is_rebind(a->type) && uuid_parse(a->from, old))
+    if (action_is_rebind(a->type) && uuid_parse(a->from, old))
         add(out, action_key_uuid(old), KEY_EXCLUSIVE);
     else if (a->from.len)
         add_addresses(out, &a->from, 1, KEY_EXCLUSIVE);

@@ -26,7 +26,7 @@
 enum key_mode {
     KEY_SHARED,      /* stands in the way of exclusive ones */
     KEY_EXCLUSIVE,   /* … of all */
-    KEY_FOREIGN,     /* … of all that other uuids do */
+    KEY_FOREIGN,     /* … of all that other uuids do, and only what they do stands in its own */
     KEY_MARK,        /* of none: finds what is left of a uuid's actions */
     KEY_MODES
 };
@@ -59,6 +59,7 @@ bool action_is_alone(const struct action *a);
 bool action_is_rename(enum action_type t);
 bool action_is_delete(enum action_type t);
 bool action_is_create(enum action_type t);
+bool action_is_rebind(enum action_type t);
 /* Aliases in set or clear. */
 bool action_tells_aliases(const struct action *a);
 /* What comes after the @ of its address; empty: nothing does. */

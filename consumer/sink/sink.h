@@ -53,6 +53,8 @@ struct sink_item {
     bool first;                    /* of the first telling: what is there already may be taken over (adoptExisting) */
     bool adopt;                    /* the operator said so */
     bool again;                    /* it may have been done already: given before, and its outcome was not stored */
+    bool back;                     /* of a deletion: its uuid is mirrored again. Nothing is to be taken away, but its address and
+                                    * aliases are free for others until it is told anew */
     /* filled by apply */
     enum outcome outcome;
     struct slice words;            /* not DONE: what the target said, or what is wrong and what helps; the sink's,
@@ -66,10 +68,11 @@ struct sink_records {
     void *ctx;
     /* False: none. The bytes are copied into *a. */
     bool (*get)(void *ctx, const uint8_t *uuid, struct slice *bytes, struct arena *a);
-    /* Whose record was put with this address; false: nobody's. */
+    /* Whose record was put with this address, as its own or one of the others; false: nobody's. */
     bool (*at)(void *ctx, struct slice address, uint8_t *uuid);
-    /* address: where the account or group is at the target. due_ms: wall clock of its removal, 0: none is due. */
-    void (*put)(void *ctx, const uint8_t *uuid, struct slice address, int64_t due_ms, struct slice bytes);
+    /* address: where the account or group is at the target; also: other addresses by which `at` is to find it (u32 length and bytes
+     * each, buf_bytes()). due_ms: wall clock of its removal, 0: none is due. */
+    void (*put)(void *ctx, const uint8_t *uuid, struct slice address, struct slice also, int64_t due_ms, struct slice bytes);
     void (*del)(void *ctx, const uint8_t *uuid);
     /* All that was put is on disk: call it before an effect that must not happen without its record. -1: it could not be
      * stored; go no further, return SINK_DOWN. */

@@ -173,10 +173,10 @@ static void remove_row(struct txn *t, const char *sink, const struct aside_row *
 /* ---- order --------------------------------------------------------------------------------------------------- */
 
 /* The nearest row below with this key in this mode, but for those of its own uuid that it does not wait for. */
-static bool nearest(struct txn *t, const char *sink, const struct aside_row *row, uint64_t hash, enum key_mode mode,
-                    struct aside_id *found)
+static bool nearest(struct txn *t, const char *sink, const struct aside_row *row, uint64_t hash, enum key_mode ours,
+                    enum key_mode mode, struct aside_id *found)
 {
-    bool own_pass = mode == KEY_FOREIGN || row->flags & ASIDE_FLAG_ANEW;
+    bool own_pass = mode == KEY_FOREIGN || ours == KEY_FOREIGN || row->flags & ASIDE_FLAG_ANEW;
     struct buf key = { 0 };
     struct slice k = hash_key(&key, sink, hash, mode, row->id), v;
     bool there = false;
@@ -201,7 +201,7 @@ bool aside_in_front(struct txn *t, const char *sink, const struct aside_row *row
     for (uint32_t i = 0; i < row->n_keys; i++)
         for (unsigned mode = 0; mode < KEY_MODES; mode++)
             if (key_conflict((enum key_mode)mode, row->keys[i].mode) &&
-                nearest(t, sink, row, row->keys[i].hash, (enum key_mode)mode, &at) &&
+                nearest(t, sink, row, row->keys[i].hash, row->keys[i].mode, (enum key_mode)mode, &at) &&
                 (!found || aside_id_cmp(at, *front) > 0)) {
                 *front = at;
                 found = true;
@@ -549,6 +549,34 @@ bool aside_has_uuid(struct txn *t, const char *sink, const uint8_t *uuid)
     with_key(t, sink, action_key_rest(uuid), KEY_MARK, uuid, end, &ids);
     found = ids.len > 0;
     buf_free(&ids);
+    return found;
+}
+
+/* Its key is that of the old uuid too, and it is a row of the new one. */
+bool aside_rebound(struct txn *t, const char *sink, const uint8_t *from, uint8_t *to)
+{
+    struct aside_id none = { 0 };
+    struct buf key = { 0 };
+    struct arena a = { 0 };
+    struct slice k, v;
+    struct aside_row row;
+    struct walk w;
+    bool found = false;
+
+    hash_key(&key, sink, action_key_uuid(from), KEY_EXCLUSIVE, none);
+    walk_begin(&w, t, TABLE_ASIDE_KEY);
+    while (!found && walk_next(&w, buf_slice(&key), &k, &v) && k.len == key.len &&
+           memcmp(k.p, key.p, key.len - ID_BYTES) == 0) {
+        if (v.len != UUID_BYTES || memcmp(v.p, from, UUID_BYTES) == 0)
+            continue;
+        found = aside_get(t, sink, id_of(k), &row, &a) && action_is_rebind(row.type);
+        arena_reset(&a);
+    }
+    if (found)
+        memcpy(to, row.uuid, UUID_BYTES);
+    walk_end(&w);
+    buf_free(&key);
+    arena_free(&a);
     return found;
 }
 

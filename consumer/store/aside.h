@@ -111,6 +111,9 @@ bool aside_group_next(struct txn *t, const char *sink, struct aside_group *g);
 /* Whether a row of this uuid is there, whatever is left of it. */
 bool aside_has_uuid(struct txn *t, const char *sink, const uint8_t *uuid);
 
+/* A row that rebinds this uuid to another, which is copied to *to. */
+bool aside_rebound(struct txn *t, const char *sink, const uint8_t *from, uint8_t *to);
+
 /* The sink is gone: its rows are too. Returns how many. */
 size_t aside_drop(struct txn *t, const char *sink);
 

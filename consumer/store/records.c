@@ -4,7 +4,7 @@
 
 #include "mem.h"
 
-#define ROW_VERSION 1
+#define ROW_VERSION 2
 
 static void uuid_key(struct buf *key, const char *sink, const uint8_t *uuid)
 {
@@ -22,13 +22,19 @@ static void number_key(struct buf *key, const char *sink, uint64_t number, const
 static bool decode(struct slice value, struct record *r)
 {
     struct reader in = reader_of(value);
+    uint8_t version = read_u8(&in);
 
-    if (read_u8(&in) != ROW_VERSION)
+    if (version < 1 || version > ROW_VERSION)
         return false;
     r->due_ms = (int64_t)read_u64(&in);
     r->since_ms = (int64_t)read_u64(&in);
     r->address = read_bytes(&in);
     r->bytes = read_bytes(&in);
+    r->also = r->why = (struct slice){ "", 0 };
+    if (version > 1) {
+        r->also = read_bytes(&in);
+        r->why = read_bytes(&in);
+    }
     return !in.bad;
 }
 
@@ -49,6 +55,8 @@ static void copy_slices(struct record *r, struct arena *a)
 {
     r->address = arena_copy(a, r->address.p, r->address.len);
     r->bytes = arena_copy(a, r->bytes.p, r->bytes.len);
+    r->also = arena_copy(a, r->also.p, r->also.len);
+    r->why = arena_copy(a, r->why.p, r->why.len);
 }
 
 bool record_get(struct txn *t, const char *sink, const uint8_t *uuid, struct record *r, struct arena *a)
@@ -57,6 +65,16 @@ bool record_get(struct txn *t, const char *sink, const uint8_t *uuid, struct rec
         return false;
     copy_slices(r, a);
     return true;
+}
+
+bool record_leads_to(const struct record *r, struct slice address)
+{
+    struct reader also = reader_of(r->also);
+    bool found = slice_eq(r->address, address);
+
+    while (!found && also.left && !also.bad)
+        found = slice_eq(read_bytes(&also), address);
+    return found;
 }
 
 bool record_at(struct txn *t, const char *sink, struct slice address, uint8_t *uuid)
@@ -73,19 +91,45 @@ bool record_at(struct txn *t, const char *sink, struct slice address, uint8_t *u
     while (!found && walk_next(&w, buf_slice(&key), &k, &v) &&
            slice_has_prefix(k, slice_make(key.p, key.len - UUID_BYTES)) && k.len == key.len) {
         memcpy(uuid, k.p + k.len - UUID_BYTES, UUID_BYTES);
-        found = find(t, sink, uuid, &r) && slice_eq(r.address, address);
+        found = find(t, sink, uuid, &r) && record_leads_to(&r, address);
     }
     walk_end(&w);
     buf_free(&key);
     return found;
 }
 
+static void index_address(struct txn *t, const char *sink, const struct record *r, uint64_t hash, bool add)
+{
+    struct buf key = { 0 };
+
+    number_key(&key, sink, hash, r->uuid);
+    if (add)
+        txn_put(t, TABLE_RECORD_ADDRESS, buf_slice(&key), (struct slice){ "", 0 });
+    else
+        txn_del(t, TABLE_RECORD_ADDRESS, buf_slice(&key));
+    buf_free(&key);
+}
+
+/* All hashes first: a row as it was read is valid until something is written. */
+static void index_addresses(struct txn *t, const char *sink, const struct record *r, bool add)
+{
+    struct reader also = reader_of(r->also), hashes;
+    struct buf all = { 0 };
+
+    buf_u64(&all, hash64(r->address));
+    while (also.left && !also.bad)
+        buf_u64(&all, hash64(read_bytes(&also)));
+    hashes = reader_of(buf_slice(&all));
+    while (hashes.left)
+        index_address(t, sink, r, read_u64(&hashes), add);
+    buf_free(&all);
+}
+
 static void unindex(struct txn *t, const char *sink, const struct record *r)
 {
     struct buf key = { 0 };
 
-    number_key(&key, sink, hash64(r->address), r->uuid);
-    txn_del(t, TABLE_RECORD_ADDRESS, buf_slice(&key));
+    index_addresses(t, sink, r, false);
     if (r->due_ms) {
         number_key(&key, sink, (uint64_t)r->due_ms, r->uuid);
         txn_del(t, TABLE_RECORD_DUE, buf_slice(&key));
@@ -96,14 +140,12 @@ static void unindex(struct txn *t, const char *sink, const struct record *r)
 
 static void index_record(struct txn *t, const char *sink, const struct record *r)
 {
-    struct slice empty = { "", 0 };
     struct buf key = { 0 };
 
-    number_key(&key, sink, hash64(r->address), r->uuid);
-    txn_put(t, TABLE_RECORD_ADDRESS, buf_slice(&key), empty);
+    index_addresses(t, sink, r, true);
     if (r->due_ms) {
         number_key(&key, sink, (uint64_t)r->due_ms, r->uuid);
-        txn_put(t, TABLE_RECORD_DUE, buf_slice(&key), empty);
+        txn_put(t, TABLE_RECORD_DUE, buf_slice(&key), (struct slice){ "", 0 });
         sink_row_count_due(t, sink, 1);
     }
     buf_free(&key);
@@ -118,6 +160,8 @@ static void put(struct txn *t, const char *sink, const struct record *r)
     buf_u64(&value, (uint64_t)r->since_ms);
     buf_bytes(&value, r->address);
     buf_bytes(&value, r->bytes);
+    buf_bytes(&value, r->also);
+    buf_bytes(&value, r->why);
     uuid_key(&key, sink, r->uuid);
     txn_put(t, TABLE_RECORD, buf_slice(&key), buf_slice(&value));
     buf_free(&key);
@@ -127,15 +171,32 @@ static void put(struct txn *t, const char *sink, const struct record *r)
 void record_put(struct txn *t, const char *sink, const struct record *r, int64_t now_ms)
 {
     struct record new = *r, old;
+    struct arena a = { 0 };
 
     new.since_ms = new.due_ms ? now_ms : 0;
-    if (find(t, sink, r->uuid, &old)) {
-        if (old.due_ms == new.due_ms)
+    new.why = (struct slice){ "", 0 };
+    if (record_get(t, sink, r->uuid, &old, &a)) {
+        if (old.due_ms == new.due_ms) {
             new.since_ms = old.since_ms;
+            new.why = old.why;
+        }
         unindex(t, sink, &old);
     }
     put(t, sink, &new);
     index_record(t, sink, &new);
+    arena_free(&a);
+}
+
+void record_why(struct txn *t, const char *sink, const uint8_t *uuid, struct slice why)
+{
+    struct arena a = { 0 };
+    struct record r;
+
+    if (record_get(t, sink, uuid, &r, &a)) {
+        r.why = why;
+        put(t, sink, &r);
+    }
+    arena_free(&a);
 }
 
 bool record_del(struct txn *t, const char *sink, const uint8_t *uuid)

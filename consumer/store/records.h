@@ -2,9 +2,10 @@
  * sink_records); the address and the time of a removal stand beside them for the indexes. All keys begin with the sink's
  * name and a NUL.
  *
- * TABLE_RECORD          … uuid (16) → u8 1, due u64 (wall ms, 0: none), since u64 (when that was set), u32 length and address,
- *                       u32 length and bytes
- * TABLE_RECORD_ADDRESS  … hash64(address) u64, uuid (16) → empty; a hit counts after the record was read
+ * TABLE_RECORD          … uuid (16) → u8 2, due u64 (wall ms, 0: none), since u64 (when that was set), u32 length and address,
+ *                       u32 length and bytes, u32 length and other addresses (each u32 length and bytes), u32 length and
+ *                       why; version 1 has neither of these
+ * TABLE_RECORD_ADDRESS  … hash64(address, its own or another) u64, uuid (16) → empty; a hit counts after the record was read
  * TABLE_RECORD_DUE      … due u64, uuid (16) → empty */
 #ifndef STORE_RECORDS_H
 #define STORE_RECORDS_H
@@ -19,14 +20,19 @@ struct record {
     int64_t due_ms;            /* wall clock of its removal; 0: none is due */
     int64_t since_ms;          /* when that was set */
     struct slice bytes;        /* the sink's */
+    struct slice why;          /* the time of its removal has come, and it was not removed: why. Not the sink's */
+    struct slice also;         /* other addresses that lead to it: u32 length and bytes each */
 };
 
 /* Slices are copies in *a. */
 bool record_get(struct txn *t, const char *sink, const uint8_t *uuid, struct record *r, struct arena *a);
-/* Whose record has this address; false: nobody's. */
+/* Whose record has this address, its own or one of the others; false: nobody's. */
 bool record_at(struct txn *t, const char *sink, struct slice address, uint8_t *uuid);
-/* Replaces. since_ms is set here: a due time that did not change keeps the one it has, another gets now_ms. */
+bool record_leads_to(const struct record *r, struct slice address);
+/* Replaces. since_ms is set here: a due time that did not change keeps the one it has, and why, another gets now_ms. */
 void record_put(struct txn *t, const char *sink, const struct record *r, int64_t now_ms);
+/* Why it was not removed; nothing else is changed. */
+void record_why(struct txn *t, const char *sink, const uint8_t *uuid, struct slice why);
 bool record_del(struct txn *t, const char *sink, const uint8_t *uuid);
 /* By uuid; start with *next zeroed. */
 bool record_next(struct txn *t, const char *sink, struct buf *next, struct record *r, struct arena *a);

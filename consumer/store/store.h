@@ -13,7 +13,7 @@
  *   suspicion/KIND    why absences found by the next full refresh are held; absent: no suspicion
  *   older/KIND        after `resync`, or when the directory went back: older content counts until a full refresh is through
  *   mark/KIND         the entryUUID of the base, 16 bytes
- *   server/KIND       mode search, where there is no contextCSN: the URI of the server that last showed all
+ *   server/KIND       where there is no contextCSN (389, or mode search): the URI of the server that last showed all
  *   dn                TABLE_DN is kept (objects.h)
  *   reconciled/KIND   wall clock of the last comparison of all entries, u64 ms
  *   first             u64: the seq with which the first refresh ended; absent: it has not

@@ -19,6 +19,7 @@
 #include "objects.h"
 #include "pending.h"
 #include "queue.h"
+#include "records.h"
 #include "wants.h"
 
 static char folder[256];
@@ -306,6 +307,55 @@ void set_aside(void)
         buf_free(&line);
         arena_free(&arena);
     }
+    cr_assert_eq(store_commit(s, &t, &e), 0);
+    store_close(&s);
+    free(corp);
+}
+
+static void put_aside(struct txn *t, uint64_t seq, const char *address, enum aside_state state, const char *words)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct action a = {.seq = seq, .connector = slice_of("corp"), .type = ACTION_ACCOUNT_UPDATE, .uuid = uuid,
+                       .address = slice_of(address)};
+    struct arena arena = {0};
+    struct buf line = {0};
+    struct aside_row row;
+
+    memset(uuid, 100 + (int)seq, UUID_BYTES);
+    action_json(&a, &line);
+    aside_row_make(&row, &a, buf_slice(&line), &arena);
+    row.state = state;
+    row.words = slice_of(words);
+    aside_add(t, "journal", &row);
+    buf_free(&line);
+    arena_free(&arena);
+}
+
+static void put_due(struct txn *t, uint8_t number, const char *address, int64_t due_ms, const char *why)
+{
+    struct record r = {.address = slice_of(address), .due_ms = due_ms, .bytes = slice_of("x")};
+
+    memset(r.uuid, number, UUID_BYTES);
+    record_put(t, "journal", &r, 1700000000000);
+    record_why(t, "journal", r.uuid, slice_of(why));
+}
+
+void set_waiting(void)
+{
+    char *corp = test_path("state/corp");
+    struct err e = {0};
+    struct store *s;
+    struct txn *t;
+
+    s = store_open(corp, DB_WRITE, &e);
+    cr_assert_not_null(s, "%s", e.text);
+    t = store_begin(s);
+    put_aside(t, 1, "a@x.example", ASIDE_DOMAIN, "another writer");
+    put_aside(t, 2, "b@x.example", ASIDE_DOMAIN, "");
+    put_aside(t, 3, "c@example.com", ASIDE_RETRY, "");
+    put_due(t, 5, "axsync-5@example.com", 1700000000000, "still there");
+    put_due(t, 6, "axsync-6@example.com", 1700000000000, "");
+    put_due(t, 7, "axsync-7@example.com", INT64_C(4000000000000), "");
     cr_assert_eq(store_commit(s, &t, &e), 0);
     store_close(&s);
     free(corp);

@@ -155,6 +155,24 @@ Test(offline, queue_of_what_was_set_aside)
     free(conf);
 }
 
+Test(offline, queue_says_what_each_waits_for)
+{
+    char *conf = test_config();
+
+    fill_state();
+    set_waiting();
+    EXPECT(EX_OK, "corp/journal/1  account.update  a@x.example    0        ", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "waits for its domain, and goes on by itself: another writer\ncorp/journal/2 ", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "waits for its domain, and goes on by itself: another writer\ncorp/journal/3 ", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "not tried yet, and is by itself\n", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "2023-11-14 22:13:20 UTC  still there\n", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "2023-11-14 22:13:20 UTC  is looked up, and removed if its entry is found nowhere\n", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "2096-10-02 07:06:40 UTC  then, if its entry is found nowhere\n", NULL, "queue", "-c", conf);
+    EXPECT(EX_OK, "to be removed at journal: axsync-5@example.com, 2023-11-14 22:13:20 UTC: still there\n", NULL, "entry",
+           "eve@example.com", "-c", conf);
+    free(conf);
+}
+
 Test(offline, entry)
 {
     char *conf = test_config();

@@ -66,6 +66,9 @@ static const struct {
     { "connector a { " HEAD "\nattribute x { field = account.customerReference }\nsink s { type = axigen } }",
       "2: account.customerReference can't be mapped with an axigen sink, which keeps its own mark there\n"
       "3: sink \"s\": passwordFile is missing" },
+    { "connector a { " HEAD "\nattribute x { field = contactInfo.contactNotes }\nsink s { type = axigen } }",
+      "2: contactInfo.contactNotes can't be mapped with an axigen sink: Axigen takes it by ESET only, which can't be sent safely\n"
+      "3: sink \"s\": passwordFile is missing" },
     { "stateDir = \"a\\001b\\tc\"", " there is no connector\n1: stateDir = \"a?b?c\" has a control character in it" },
     { "stateDir = \"\\xff\"", " there is no connector\n1: stateDir = \"\xff\" is not UTF-8" },
 };

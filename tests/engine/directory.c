@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dn.h"
+#include "ds389.h"
 #include "phase.h"
 #include "scene.h"
 
@@ -39,6 +40,7 @@ struct look_up {
 static struct look_up *look_ups;   /* under way */
 static bool parents_hidden;
 static int provider = -1;    /* the number of its CSN; -1: of the last change */
+static bool is_389;
 static const char *mark = "base";
 static size_t n_asked;
 
@@ -64,6 +66,7 @@ void directory_forget(void)
     csn_count = 0;
     spoken_of = 0;
     provider = -1;
+    is_389 = false;
     mark = "base";
     session_number = token = 0;
 }
@@ -139,6 +142,12 @@ void provider_csn(int count)
     provider = count;
 }
 
+void provider_is_389(void)
+{
+    provider = 0;
+    is_389 = true;
+}
+
 void provider_mark(const char *name)
 {
     mark = name;
@@ -155,6 +164,7 @@ static void give_standing(struct sync_batch *b, struct sync_msg *m, unsigned csn
     char text[CSN_TEXT];
 
     csn_text(csn, text);
+    m->last_change = is_389 ? csn_count : 0;
     m->n_csns = csn > 0;
     m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
     m->csns[0] = arena_copy(&b->arena, text, CSN_TEXT - 1);
@@ -331,6 +341,8 @@ static struct entry *make_entry(struct arena *a, const struct person *p, const s
     for (size_t i = 0; i < c->n; i++) {
         struct entry_attr *attr = (struct entry_attr *)(uintptr_t)entry_attr(e, c->names[i]);
 
+        if (is_389 && strcmp(c->names[i], "entryCSN") == 0)
+            continue;
         if (strcmp(c->names[i], "dn") == 0) {
             e->dn = arena_copy(a, c->values[i], strlen(c->values[i]));
             continue;
@@ -355,7 +367,10 @@ static void give_cookie(struct sync_batch *b, struct sync_msg *m, unsigned count
     int n;
 
     csn_text(count, csn);
-    n = snprintf(text, sizeof(text), "rid=001,sid=001,csn=%s", csn);
+    if (is_389)
+        n = snprintf(text, sizeof(text), "host:389#cn=reader:ou=people:(mail=*)#%u", csn_count);
+    else
+        n = snprintf(text, sizeof(text), "rid=001,sid=001,csn=%s", csn);
     m->cookie = arena_copy(&b->arena, text, (size_t)n);
     m->has_cookie = true;
 }
@@ -363,12 +378,16 @@ static void give_cookie(struct sync_batch *b, struct sync_msg *m, unsigned count
 /* Gives a message of the session its effect and hands it on. */
 static void say(struct sync_batch *b)
 {
+    enum phase before;
     struct err e;
 
     for (struct sync_msg *m = b->first; m; m = m->next) {
         m->session = session_number;
         m->search = spoken_of;
+        before = phases[spoken_of].phase;
         cr_assert_eq(phase_step(&phases[spoken_of], m, &e), 0, "%s", e.text);
+        if (is_389)
+            ds389_judge(&phases[spoken_of], before, m);
     }
     scene_round(b);
 }
@@ -381,7 +400,7 @@ void speak_of(enum search_kind kind)
     cr_assert_eq(mirror->searches[spoken_of].kind, kind, "there is no such search");
 }
 
-static void begin_search(bool cookie, bool refused)
+static void begin_search_of(const char *uri, bool cookie, bool refused)
 {
     struct sync_batch *b = sync_batch_new();
     struct sync_msg *m = sync_batch_add(b, SYNC_BEGIN);
@@ -391,9 +410,21 @@ static void begin_search(bool cookie, bool refused)
     m->session = session_number;
     m->had_cookie = cookie;
     m->refused = refused;
-    m->uri = slice_of("ldap://one");
+    m->uri = slice_of(uri);
     give_standing(b, m, csn_of_provider());
     scene_round(b);
+}
+
+static void begin_search(bool cookie, bool refused)
+{
+    begin_search_of("ldap://one", cookie, refused);
+}
+
+void session_of(const char *uri)
+{
+    session_number++;
+    spoken_of = 0;
+    begin_search_of(uri, false, false);
 }
 
 void session(bool cookie)

@@ -126,6 +126,19 @@ static void change_members(struct world *w, const struct action *a)
     }
 }
 
+static enum outcome rebind(struct world *w, const struct action *a, const char **words)
+{
+    uint8_t old[UUID_BYTES];
+    struct fake_account *account;
+
+    cr_assert(uuid_parse(a->from, old));
+    account = find(w, number_of(old));
+    *words = "-ERR: nobody of that uuid";
+    if (account)
+        account->uuid = number_of(a->uuid);
+    return account ? OUTCOME_DONE : OUTCOME_PARK;
+}
+
 /* Does what an action asks for, as the Axigen sink would: by the uuid that is its mark. */
 static enum outcome take(struct world *w, const struct action *a, const char **words)
 {
@@ -136,6 +149,8 @@ static enum outcome take(struct world *w, const struct action *a, const char **w
         change_members(w, a);
         return OUTCOME_DONE;
     }
+    if (a->type == ACTION_ACCOUNT_REBIND)
+        return rebind(w, a, words);
     if (action_is_delete(a->type)) {
         if (account)
             *account = w->accounts[--w->n];
@@ -156,6 +171,17 @@ static enum outcome take(struct world *w, const struct action *a, const char **w
         set_text(account->address, a->address);
     for (uint32_t i = 0; i < a->n_set; i++)
         set_text(account->value, a->set[i].value);
+    return OUTCOME_DONE;
+}
+
+/* A deletion of what is back: its address is free, and it is still there. */
+static enum outcome step_aside(struct world *w, const struct action *a)
+{
+    struct fake_account *account = find(w, number_of(a->uuid));
+
+    cr_assert(action_is_delete(a->type));
+    if (account)
+        snprintf(account->address, sizeof(account->address), "axsync-%d@x", account->uuid);
     return OUTCOME_DONE;
 }
 
@@ -185,7 +211,7 @@ static void remember(const struct action *a)
     struct fake_account *account = fake_find(number_of(a->uuid));
 
     if (account)
-        records->put(records->ctx, a->uuid, slice_of(account->address), 0, slice_of("bytes"));
+        records->put(records->ctx, a->uuid, slice_of(account->address), slice_of(""), 0, slice_of("bytes"));
     else if (a->type != ACTION_GROUP_MEMBERS)
         records->del(records->ctx, a->uuid);
 }
@@ -194,7 +220,10 @@ static void take_item(struct sink_item *item)
 {
     const char *words = "";
 
-    item->outcome = take(&target, item->action, &words);
+    if (item->back)
+        item->outcome = step_aside(&target, item->action);
+    else
+        item->outcome = take(&target, item->action, &words);
     item->words = slice_of(words);
     fake_applied++;
     if (item->outcome == OUTCOME_DONE) {
@@ -436,7 +465,7 @@ static enum action_type type_named(const char *word)
         enum action_type type;
     } words[] = { { "create", ACTION_ACCOUNT_CREATE }, { "update", ACTION_ACCOUNT_UPDATE },
                   { "rename", ACTION_ACCOUNT_RENAME }, { "delete", ACTION_ACCOUNT_DELETE },
-                  { "members", ACTION_GROUP_MEMBERS } };
+                  { "members", ACTION_GROUP_MEMBERS }, { "rebind", ACTION_ACCOUNT_REBIND } };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (strcmp(words[i].word, word) == 0)
@@ -450,7 +479,8 @@ uint64_t put(const char *form, ...)
     char text[256], word[16], address[64] = "", third[64] = "";
     struct object_field field = { FIELD_CONTACT_FIRST_NAME, { third, 0 } };
     struct slice member = { third, 0 };
-    uint8_t uuid[UUID_BYTES];
+    uint8_t uuid[UUID_BYTES], old[UUID_BYTES];
+    char old_text[UUID_TEXT];
     struct buf scratch = { 0 };
     const char *ignored;
     struct action a;
@@ -466,8 +496,12 @@ uint64_t put(const char *form, ...)
     field.value = member = slice_of(third);
     a = (struct action){ .time_ms = wall_ms, .connector = slice_of("corp"), .type = type_named(word), .uuid = uuid,
                          .address = slice_of(address), .cause = CAUSE_MODIFY, .phase = PHASE_PERSIST };
+    if (a.type == ACTION_ACCOUNT_REBIND)
+        uuid_from(atoi(third), old);
     if (a.type == ACTION_ACCOUNT_RENAME)
         a.from = slice_of(third);
+    else if (a.type == ACTION_ACCOUNT_REBIND)
+        a.from = slice_of(uuid_format(old, old_text));
     else if (a.type == ACTION_GROUP_MEMBERS) {
         a.add = &member;
         a.n_add = 1;

@@ -40,8 +40,8 @@ void fake_restart(void);
 /* The next commit of the dispatch fails; kill: and the process dies with it. */
 void fake_fail_commit(bool kill);
 
-/* Queues an action: "create 1 ann@x value", "update 1 ann@x value", "rename 1 new@x old@x", "delete 1 ann@x", "members 9 group@x
- * member@x"; returns its seq. */
+/* Queues an action: "create 1 ann@x value", "update 1 ann@x value", "rename 1 new@x old@x", "delete 1 ann@x", "rebind 2
+ * ann@x 1" (of 1), "members 9 group@x member@x"; returns its seq. */
 uint64_t put(const char *form, ...) __attribute__((format(printf, 1, 2)));
 /* n creates "create I uI@y Name", in one commit. */
 void put_many(int n);

@@ -57,6 +57,8 @@ const char *many(int i);
 
 /* Its contextCSN and the cookies it gives: 0: none, n: those of the n-th change, -1 (at first): those of the last. */
 void provider_csn(int count);
+/* From now on it is 389 Directory Server: no contextCSN, the number of the last change instead, and no stamps. */
+void provider_is_389(void);
 /* The entry whose uuid the base has; NULL: it can't be read. */
 void provider_mark(const char *name);
 
@@ -68,6 +70,7 @@ void provider_mark(const char *name);
 void speak_of(enum search_kind kind);
 
 void session(bool cookie);        /* a session begins, and its search for accounts, with or without a cookie */
+void session_of(const char *uri); /* one without, with this server */
 void session_refused(void);       /* one without, since it refused ours as newer than what it has */
 void search_begins(bool cookie);  /* … the search that is spoken of */
 void tell(const char *name);      /* the entry with its content */

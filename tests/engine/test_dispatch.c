@@ -424,7 +424,7 @@ Test(dispatch, a_deletion_that_leaves_no_record_releases_what_is_gone)
     cr_expect_not(has_gone(1));
 }
 
-Test(dispatch, a_deletion_of_what_is_back_is_skipped)
+Test(dispatch, a_deletion_of_what_is_back_takes_nothing_away)
 {
     put("create 1 ann@x Ann");
     go();
@@ -436,8 +436,92 @@ Test(dispatch, a_deletion_of_what_is_back_is_skipped)
     put("create 1 ann@x Ann");
     fake_behaves = NULL;
     go_for_s(60);
-    cr_expect_str_eq(buf_str(&fake_log), "1 3");
+    cr_expect_str_eq(buf_str(&fake_log), "1 2 3");
     cr_expect_eq(fake_count(), 1u);
+}
+
+/* Somebody else was given the address in between: without the deletion it would be free for nobody, and the return would wait
+ * for him for ever. */
+Test(dispatch, a_deletion_of_what_is_back_frees_the_address)
+{
+    put("create 1 ann@x Ann");
+    put("create 2 bob@x Bob");
+    go();
+    put("delete 1 ann@x");
+    put("rename 2 ann@x bob@x");
+    put("create 1 bob@x Ann");
+    mirror_object(1, "bob@x", "Ann");
+    mirror_object(2, "ann@x", "Bob");
+    go_for_s(60);
+    cr_expect_str_eq(fake_find(1)->address, "bob@x");
+    cr_expect_str_eq(fake_find(2)->address, "ann@x");
+    cr_expect_eq(sink_row_now().aside[ASIDE_RETRY], 0u);
+}
+
+static size_t taken_away;
+
+/* Counts the deletions that take something. */
+static int counts(const struct sink_item *item, const char **words)
+{
+    (void)words;
+    taken_away += action_is_delete(item->action->type) && !item->back;
+    return FAKE_TAKE;
+}
+
+static void rebound(int last, bool mirrored, size_t deletions)
+{
+    put("create 1 ann@x Ann");
+    go();
+    taken_away = 0;
+    fake_behaves = counts;
+    put("delete 1 ann@x");
+    put("create 1 ann@x Ann");
+    put("rebind 2 ann@x 1");
+    if (last == 3)
+        put("rebind 3 ann@x 2");
+    if (mirrored)
+        mirror_object(last, "ann@x", "Ann");
+    else
+        put("delete %d ann@x", last);
+    go();
+    cr_expect_eq(taken_away, deletions);
+    cr_expect_eq(fake_find(last) != NULL, mirrored);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_and_is_there_takes_nothing_away)
+{
+    rebound(2, true, 0);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_twice)
+{
+    rebound(3, true, 0);
+}
+
+Test(dispatch, a_deletion_of_what_was_rebound_and_is_gone)
+{
+    rebound(2, false, 2);
+}
+
+/* All of it stands aside by now, and the process has forgotten what it read. */
+Test(dispatch, a_deletion_of_what_was_rebound_aside)
+{
+    put("create 1 ann@x Ann");
+    go();
+    bad_uuid = 1;
+    fake_behaves = refuses_one;
+    put("delete 1 ann@x");
+    put("create 1 ann@x Ann");
+    put("rebind 2 ann@x 1");
+    go();
+    cr_assert(has_row(2) && has_row(4));
+    mirror_object(2, "ann@x", "Ann");
+    fake_restart();
+    taken_away = 0;
+    fake_behaves = counts;
+    go_for_s(60);
+    cr_expect_eq(taken_away, 0u);
+    cr_expect_not_null(fake_find(2));
 }
 
 /* ---- the first telling --------------------------------------------------------------------------------------- */
@@ -551,6 +635,22 @@ static void retired(int uuid, int64_t in_s)
     set_record(uuid, address, clock_wall_ms() + in_s * 1000);
 }
 
+/* Why it was not removed when its time had come; valid until the next call. */
+static const char *why_of(int uuid)
+{
+    static struct arena a;
+    static char text[256];
+    struct txn *t = txn_begin(fake_store->db, DB_READ);
+    uint8_t bytes[UUID_BYTES] = { (uint8_t)uuid };
+    struct record r;
+
+    arena_reset(&a);
+    cr_assert(record_get(t, FAKE_SINK, bytes, &r, &a));
+    txn_abort(&t);
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARG(r.why));
+    return text;
+}
+
 Test(dispatch, what_was_retired_is_removed_when_its_time_has_come)
 {
     retired(1, 3600);
@@ -578,7 +678,11 @@ Test(dispatch, what_is_found_again_is_not_removed)
     wait_s(10);
     go();
     cr_expect_eq(fake_count(), 1u);
+    cr_expect_not_null(strstr(why_of(1), "still in the directory"), "%s", why_of(1));
     cr_expect_eq(waits_for_s(), 86400);
+    fake_restart();   /* it is stored */
+    cr_expect_not_null(strstr(why_of(1), "still in the directory"));
+    go();
     fake_asked = 0;
     wait_s(86400);
     go();

@@ -30,7 +30,7 @@ static enum sink_result apply(struct sink *s, struct sink_item *items, size_t n,
         items[i].outcome = refuses ? OUTCOME_PARK : OUTCOME_DONE;
         items[i].words = slice_of("-ERR: no");
         if (!refuses)
-            records->put(records->ctx, items[i].action->uuid, items[i].action->address, 0, slice_of("bytes"));
+            records->put(records->ctx, items[i].action->uuid, items[i].action->address, slice_of(""), 0, slice_of("bytes"));
     }
     return records->sync(records->ctx, e) == 0 ? SINK_OK : SINK_DOWN;
 }

@@ -116,6 +116,8 @@ Test(unwell, one_is_tried_now_and_then)
     unwell_tried(g, 11000, &limits);
     cr_expect_eq(unwell_next_ms(&u), 31000);
     cr_expect_not_null(unwell_due(&u, -1000000, limits.max_ms), "the clock was set back");
+    unwell_tried(g, 31000, &limits);
+    cr_expect_eq(unwell_next_ms(&u), 61000, "a domain is looked at oftener than what was refused is tried");
     cr_expect_eq(unwell_waits(&u, &r), ASIDE_DOMAIN);
     cr_expect(unwell_domain_there(&u, &r));
     cr_expect(!unwell_domain_there(&u, &r));

@@ -238,6 +238,44 @@ Test(sibling, of_each_field_and_still_one_action)
     expect("update ann@example.com -contactInfo.firstName -contactInfo.lastName -contactInfo.position (modify, persist)", NULL);
 }
 
+/* Look-ups go one request after the other. With settle = 0 what is known of a field is forgotten at once, so that of two fields each
+ * would be asked for anew while the other is read, for ever. */
+Test(sibling, of_two_fields_asked_in_turn)
+{
+    conf.guard.settle = 0;
+    dir_put("ann", "givenName", "Ann", "title", "Dr", NULL);
+    dir_put("bob", "givenName", "Bob", "title", "Mr", NULL);
+    dir_put("cat", "givenName", "Cat", "title", "Ms", NULL);
+    dir_put("dan", "givenName", "Dan", NULL);
+    refresh_in_full();
+    expect_any();
+    changes("dan", NULL);
+    cr_assert_eq(asked(), 1u);
+    changes("ann", NULL);
+    for (int i = 0; i < 12 && asked() > 0; i++) {
+        answer_one_as(LOOKUP_IN_PLACE);
+        pass_s(1);
+    }
+    expect_none("ann");
+    expect_none("dan");
+    expect_any();
+}
+
+/* He had lost it for a moment, which was told and is over. */
+Test(sibling, whose_answer_was_overtaken)
+{
+    ann_and(bob);
+    dir_put("bob", NULL);
+    changes("bob", "givenName", "Bob", NULL);
+    expect_any();
+    answer_older("bob");
+    expect_holds(0);
+    expect_pending("ann", PENDING_CLEAR, PENDING_WAITING);
+    pass_s(10);
+    answer();
+    expect(FIRST_NAME_GOES, NULL);
+}
+
 Test(sibling, read_when_the_value_is_back_already)
 {
     ann_and(bob);

@@ -156,11 +156,13 @@ Test(lookup, attributes)
 
     cr_assert_str_eq(attrs[0], "mail");
     cr_assert_str_eq(attrs[1], "entryUUID");
-    cr_assert_null(attrs[2]);
+    cr_assert_str_eq(attrs[2], "nsUniqueId");
+    cr_assert_null(attrs[3]);
     free(attrs);
     attrs = lookup_attrs(with);
     cr_assert_str_eq(attrs[1], "mail");
-    cr_assert_null(attrs[2]);
+    cr_assert_str_eq(attrs[2], "nsUniqueId");
+    cr_assert_null(attrs[3]);
     free(attrs);
     attrs = lookup_attrs(NULL);
     cr_assert_str_eq(attrs[0], "*");

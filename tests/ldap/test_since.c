@@ -79,3 +79,27 @@ Test(since, stays_with_one_attribute)
     cr_assert_not(since_saw(&s, slice_of("20260401000010Z"), 1));
     cr_assert_str_eq(s.latest, T1);
 }
+
+/* A second change within a second has the stamp of the first. */
+Test(since, a_time_stamp_stays_open_until_nothing_late_can_come)
+{
+    struct since s = { .settled = false };
+    int64_t later = 1 + (int64_t)SINCE_OVERLAP_S * 1000;
+
+    cr_assert_not(since_is_open(&s));
+    since_saw(&s, slice_of("20260401000010Z"), 1);
+    since_polled(&s, 1);
+    cr_assert(since_is_open(&s));
+    since_polled(&s, later);
+    cr_assert_not(since_is_open(&s));
+    since_saw(&s, slice_of("20260401000011Z"), later);
+    cr_assert(since_is_open(&s));
+}
+
+Test(since, a_csn_is_never_open)
+{
+    struct since s = { .settled = false };
+
+    since_saw(&s, slice_of(T1), 1);
+    cr_assert_not(since_is_open(&s));
+}

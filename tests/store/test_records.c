@@ -58,6 +58,77 @@ Test(records, are_found_by_uuid_and_by_address)
     commit();
 }
 
+static void put_also(int uuid, const char *address, const char *one, const char *two)
+{
+    struct record r = { .address = slice_of(address), .bytes = slice_of("bytes") };
+    struct buf also = { 0 };
+
+    memset(r.uuid, uuid, UUID_BYTES);
+    buf_bytes(&also, slice_of(one));
+    buf_bytes(&also, slice_of(two));
+    r.also = buf_slice(&also);
+    record_put(txn, "mail", &r, NOW);
+    buf_free(&also);
+}
+
+Test(records, are_found_by_other_addresses_too)
+{
+    uint8_t uuid[UUID_BYTES];
+
+    put_also(1, "ann@example.com", "a@example.com", "b@example.com");
+    commit();
+    reopen();
+    begin();
+    cr_expect(record_at(txn, "mail", slice_of("ann@example.com"), uuid));
+    cr_expect(record_at(txn, "mail", slice_of("a@example.com"), uuid));
+    cr_expect(record_at(txn, "mail", slice_of("b@example.com"), uuid) && uuid[0] == 1);
+    put_also(1, "anna@example.com", "b@example.com", "c@example.com");
+    commit();
+    begin();
+    cr_expect(!record_at(txn, "mail", slice_of("a@example.com"), uuid));
+    cr_expect(record_at(txn, "mail", slice_of("c@example.com"), uuid));
+    cr_expect_eq(txn_count(txn, TABLE_RECORD_ADDRESS), 3u);
+    cr_expect(record_del(txn, "mail", uuid_of(1)));
+    cr_expect_eq(txn_count(txn, TABLE_RECORD_ADDRESS), 0u);
+    commit();
+}
+
+Test(records, say_why_they_are_still_there)
+{
+    put("mail", 1, "a@x", NOW + 5);
+    record_why(txn, "mail", uuid_of(1), slice_of("still there"));
+    record_why(txn, "mail", uuid_of(2), slice_of("nobody"));
+    commit();
+    begin();
+    cr_expect(slice_eq(get(1).why, slice_of("still there")) && get(1).due_ms == NOW + 5);
+    put("mail", 1, "a2@x", NOW + 5);
+    cr_expect(slice_eq(get(1).why, slice_of("still there")), "its time is the same");
+    put("mail", 1, "a2@x", 0);
+    cr_expect_eq(get(1).why.len, 0u, "it is due no more");
+    commit();
+}
+
+Test(records, of_the_first_version_are_read)
+{
+    struct buf key = { 0 }, value = { 0 };
+    uint8_t uuid[UUID_BYTES];
+
+    sink_key(&key, "mail");
+    buf_add(&key, uuid_of(1), UUID_BYTES);
+    buf_u8(&value, 1);
+    buf_u64(&value, 0);
+    buf_u64(&value, 0);
+    buf_bytes(&value, slice_of("ann@example.com"));
+    buf_bytes(&value, slice_of("bytes"));
+    txn_put(txn, TABLE_RECORD, buf_slice(&key), buf_slice(&value));
+    buf_free(&key);
+    buf_free(&value);
+    cr_expect(slice_eq(get(1).address, slice_of("ann@example.com")) && slice_eq(get(1).bytes, slice_of("bytes")));
+    put("mail", 1, "ann@example.com", 0);
+    cr_expect(record_at(txn, "mail", slice_of("ann@example.com"), uuid));
+    commit();
+}
+
 Test(records, come_by_the_time_when_they_are_due)
 {
     uint8_t uuid[UUID_BYTES] = { 0 };

@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "step.h"
 
-#define WRITER_CHECK_MS 60000 /* how long "no other writer" of a domain is believed */
+#define WRITER_CHECK_MS 5000 /* how long "no other writer" of a domain is believed */
 
 static struct axigen *axigen_of(struct sink *s)
 {
@@ -236,13 +236,15 @@ static bool silent(const struct axigen *ax, const struct axigen_work *w)
         return true;
     if (w->action->type != ACTION_ACCOUNT_DELETE && w->action->type != ACTION_GROUP_DELETE)
         return false;
-    return !w->known || w->rec.state == RECORD_RETIRED || axigen_policy_of(ax, w->action->cause) == AXIGEN_KEEP;
+    return !w->known || w->rec.state == RECORD_RETIRED || axigen_policy_of(ax, w) == AXIGEN_KEEP;
 }
 
 static bool straight(struct axigen *ax, struct axigen_work *w)
 {
     uint8_t other[UUID_BYTES];
 
+    if (axigen_lacks_room(ax, w))
+        return false;
     if (w->action->type == ACTION_ACCOUNT_UPDATE)
         return true;
     if (w->action->type != ACTION_ACCOUNT_CREATE || w->apart)

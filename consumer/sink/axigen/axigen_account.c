@@ -96,9 +96,15 @@ static int plan_aliases(struct axigen *ax, struct axigen_work *w, bool adopting)
 
 /* ---- what is to be set ------------------------------------------------------------------------------------------- */
 
+/* By policy, or as far as one can tell: they were being taken off when the connection broke. */
+static bool lacks_services(const struct axigen_work *w)
+{
+    return !axigen_record_intact(&w->rec) || w->rec.intent == INTENT_SERVICES;
+}
+
 static bool returning(const struct axigen_work *w)
 {
-    return is_create(w) && !w->fresh && !axigen_record_intact(&w->rec);
+    return is_create(w) && !w->fresh && lacks_services(w);
 }
 
 /* What is told of services while the account has none by policy is for its return. */
@@ -112,7 +118,7 @@ static void keep_services(struct axigen_work *w)
 
 static int plan_script(struct axigen *ax, struct axigen_work *w, bool mark, bool adopting)
 {
-    bool gone = !axigen_record_intact(&w->rec);
+    bool gone = lacks_services(w);
     struct action told = *w->action;
 
     if (adopting)
@@ -291,9 +297,13 @@ static int come_home(struct axigen *ax, struct axigen_work *w, bool mark)
 {
     struct slice old = w->rec.address;
     struct axigen_answer a;
-    bool renamed = true;
+    bool renamed = true, clear;
 
     if (slice_eq(axigen_domain(old), axigen_domain(w->action->address)) && !slice_eq(old, w->action->address)) {
+        if (axigen_clear_way(ax, w, w->action->address, &clear))
+            return -1;
+        if (!clear)
+            return axigen_undo(ax, w);
         if (axigen_set_name(ax, w, w->action->address, &renamed, &a))
             return -1;
         if (!renamed) {
@@ -391,7 +401,7 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
 
     if (w->add && w->opened == OPENED_REFUSED)
         return take_over(ax, w, w->refusal, OUTCOME_REFUSED);
-    if (axigen_make_room(ax, w, w->action->address, &made))
+    if (axigen_make_alias_room(ax, w) || axigen_make_room(ax, w, w->action->address, &made))
         return -1;
     if (!made)
         return 0;
@@ -411,14 +421,14 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
     return add(ax, w);
 }
 
-/* UPDATE was refused: is there nothing, or was it for another reason? */
+/* UPDATE was refused: is there nothing, or was it for another reason? Or an alias must be taken from somebody first. */
 int axigen_account_update(struct axigen *ax, struct axigen_work *w)
 {
     enum axigen_found found = FOUND_NOTHING;
 
     if (!w->known)
         new_record(w);
-    if (look(ax, w, &found))
+    if (axigen_make_alias_room(ax, w) || look(ax, w, &found))
         return -1;
     if (found == FOUND_OURS || found == FOUND_UNMARKED)
         return carry_out(ax, w, found == FOUND_UNMARKED, false);

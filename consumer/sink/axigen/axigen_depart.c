@@ -4,8 +4,12 @@
 
 #include "clock.h"
 
-enum axigen_policy axigen_policy_of(const struct axigen *ax, enum cause cause)
+enum axigen_policy axigen_policy_of(const struct axigen *ax, const struct axigen_work *w)
 {
+    enum cause cause = w->action->cause;
+
+    if (w->item->back)
+        return AXIGEN_KEEP;   /* it is about to return, and is out of nobody's way but who is told its address */
     return cause == CAUSE_DELETE || cause == CAUSE_ABSENT ? ax->set->delete_policy
            : cause == CAUSE_MOVED                         ? ax->set->move_policy
                                                           : ax->set->leave_policy;
@@ -219,7 +223,7 @@ static int remove_account(struct axigen *ax, struct axigen_work *w)
 
 int axigen_account_delete(struct axigen *ax, struct axigen_work *w)
 {
-    enum axigen_policy policy = axigen_policy_of(ax, w->action->cause);
+    enum axigen_policy policy = axigen_policy_of(ax, w);
     bool ours, missing;
 
     if (!w->known || (w->rec.state == RECORD_RETIRED && policy == AXIGEN_REMOVE))
@@ -283,8 +287,12 @@ static int is_there(struct axigen *ax, struct axigen_work *w, bool *there)
 static int rename_open(struct axigen *ax, struct axigen_work *w)
 {
     struct axigen_answer a;
-    bool renamed;
+    bool renamed, clear;
 
+    if (axigen_clear_way(ax, w, w->action->address, &clear))
+        return -1;
+    if (!clear)
+        return axigen_undo(ax, w);
     if (axigen_set_name(ax, w, w->action->address, &renamed, &a))
         return -1;
     if (!renamed) {

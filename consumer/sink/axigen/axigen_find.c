@@ -187,6 +187,43 @@ int axigen_adoptable(struct axigen *ax, struct axigen_work *w, bool *may)
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
+/* In the account. a->ok is false: they can't be listed. */
+static int has_alias(struct axigen *ax, struct slice address, bool *has, struct axigen_answer *a)
+{
+    struct wire_rows rows;
+    struct slice row;
+
+    *has = false;
+    if (axigen_ask(ax, "LIST Aliases", a))
+        return -1;
+    for (rows = wire_names(a->data); a->ok && wire_row_next(&rows, &row);)
+        *has = *has || text_equal_nocase(axigen_local(row), axigen_local(address));
+    return 0;
+}
+
+/* In the account. It may be gone from there already: taken off before the connection broke, or by hand. */
+static int take_alias_off(struct axigen *ax, struct axigen_work *w, const struct axigen_record *rec, struct slice alias,
+                          bool *made)
+{
+    struct axigen_answer a;
+    bool there;
+
+    if (has_alias(ax, alias, &there, &a))
+        return -1;
+    if (a.ok && !there)
+        return axigen_back(ax);
+    if (a.ok && axigen_say_value(ax, "REMOVE Alias", axigen_local(alias), NULL, &a))
+        return -1;
+    if (a.ok && axigen_say(ax, "COMMIT", WIRE_DOMAIN, &a))
+        return -1;
+    *made = a.ok;
+    if (a.ok)
+        return 0;
+    axigen_note(w, OUTCOME_REFUSED, "%.*s could not be taken off the account %.*s, which had it as an alias: %s",
+                SLICE_ARG(alias), SLICE_ARG(rec->address), a.text);
+    return axigen_back(ax);
+}
+
 static void intend_rename(struct axigen_record *rec, struct slice to)
 {
     if (rec->intent == INTENT_NONE)
@@ -199,6 +236,39 @@ static int set_name(struct axigen *ax, struct slice to, bool *renamed, struct ax
     if (axigen_say_value(ax, "SET name", axigen_local(to), NULL, a))
         return -1;
     *renamed = a->ok;
+    return 0;
+}
+
+int axigen_clear_way(struct axigen *ax, struct axigen_work *w, struct slice to, bool *clear)
+{
+    enum axigen_found found;
+    struct axigen_answer a;
+    struct slice seen;
+    bool has;
+
+    *clear = true;
+    if (has_alias(ax, to, &has, &a))
+        return -1;
+    if (!has)
+        return 0;
+    if (!axigen_record_has(w->rec.aliases, w->rec.n_aliases, to)) {
+        *clear = false;
+        axigen_note(w, OUTCOME_PARK,
+                    "%.*s is an alias of this very account, made by hand, and what axsync did not set it does not take "
+                    "away: remove the alias in Axigen, then retry",
+                    SLICE_ARG(to));
+        return 0;
+    }
+    if (take_alias_off(ax, w, &w->rec, to, clear))
+        return -1;
+    if (!*clear)
+        return 0;
+    axigen_record_drop(&w->rec.aliases, &w->rec.n_aliases, to, &ax->arena);
+    if (axigen_find(ax, w->rec.address, w->action->uuid, &w->rec, &found, &seen))
+        return -1;
+    *clear = found == FOUND_OURS;
+    if (!*clear)
+        axigen_note_other(w, found, w->rec.address, seen);
     return 0;
 }
 
@@ -256,6 +326,65 @@ static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t
     return 0;
 }
 
+/* An alias that we set, of an account that is kept as it was. */
+static int alias_off(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                     struct slice alias, bool *made)
+{
+    enum axigen_found found;
+    struct slice seen;
+
+    if (axigen_find(ax, rec->address, uuid, rec, &found, &seen))
+        return -1;
+    if (found == FOUND_OURS ? take_alias_off(ax, w, rec, alias, made) : axigen_back(ax))
+        return -1;
+    if (!*made || found == FOUND_UNREADABLE)
+        return 0;
+    axigen_record_drop(&rec->aliases, &rec->n_aliases, alias, &ax->arena);
+    axigen_put(ax, uuid, rec);
+    return 0;
+}
+
+/* Whose record has this address in the domain we are in, if he is another than the work's. */
+static bool held_by_another(struct axigen *ax, const struct axigen_work *w, struct slice address, uint8_t *uuid,
+                            struct axigen_record *rec)
+{
+    return slice_eq(axigen_domain(address), ax->domain) && ax->records->at(ax->records->ctx, address, uuid) &&
+           memcmp(uuid, w->action->uuid, UUID_BYTES) != 0 && axigen_get(ax, uuid, rec);
+}
+
+/* From one that is gone. */
+static int take_from(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                     struct slice address, bool *made)
+{
+    if (!slice_eq(rec->address, address))
+        return alias_off(ax, w, uuid, rec, address, made);
+    return rec->kind == OBJECT_GROUP ? axigen_group_aside(ax, uuid, rec) : account_aside(ax, w, uuid, rec, made);
+}
+
+bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct axigen_record rec;
+
+    for (uint32_t i = 0; i < w->action->n_set_aliases; i++)
+        if (held_by_another(ax, w, w->action->set_aliases[i], uuid, &rec) && rec.state != RECORD_ACTIVE)
+            return true;
+    return false;
+}
+
+int axigen_make_alias_room(struct axigen *ax, struct axigen_work *w)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct axigen_record rec;
+    bool made = true;
+
+    for (uint32_t i = 0; i < w->action->n_set_aliases; i++)
+        if (held_by_another(ax, w, w->action->set_aliases[i], uuid, &rec) && rec.state != RECORD_ACTIVE &&
+            take_from(ax, w, uuid, &rec, w->action->set_aliases[i], &made))
+            return -1;
+    return 0;
+}
+
 int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice address, bool *made)
 {
     uint8_t uuid[UUID_BYTES];
@@ -263,11 +392,10 @@ int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice addr
     struct axigen_record rec;
 
     *made = true;
-    if (!slice_eq(axigen_domain(address), ax->domain) || !ax->records->at(ax->records->ctx, address, uuid) ||
-        memcmp(uuid, w->action->uuid, UUID_BYTES) == 0 || !axigen_get(ax, uuid, &rec))
+    if (!held_by_another(ax, w, address, uuid, &rec))
         return 0;
     if (rec.state != RECORD_ACTIVE)
-        return rec.kind == OBJECT_GROUP ? axigen_group_aside(ax, uuid, &rec) : account_aside(ax, w, uuid, &rec, made);
+        return take_from(ax, w, uuid, &rec, address, made);
     *made = false;
     axigen_note(w, OUTCOME_REFUSED, "%.*s is still the address of the entry %s", SLICE_ARG(address),
                 uuid_format(uuid, text));

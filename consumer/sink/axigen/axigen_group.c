@@ -322,7 +322,7 @@ static int remove_group(struct axigen *ax, struct axigen_work *w)
 
 static int delete_group(struct axigen *ax, struct axigen_work *w)
 {
-    enum axigen_policy policy = axigen_policy_of(ax, w->action->cause);
+    enum axigen_policy policy = axigen_policy_of(ax, w);
     enum seen_group seen;
 
     if (policy == AXIGEN_KEEP) {

@@ -156,8 +156,17 @@ void axigen_note_other(struct axigen_work *w, enum axigen_found found, struct sl
 /* Whether what is open (an account or group that was there before us) may be taken over; if not, it is noted why. In
  * the record: adopted, and a foreign mark. */
 int axigen_adoptable(struct axigen *ax, struct axigen_work *w, bool *may);
-/* Renames what is gone and still has this address to axsync-UUID. *made false: it was noted why not. */
+/* Renames what is gone and still has this address to axsync-UUID; or, where it is an alias that we set, takes that off. *made
+ * false: it was noted why not. In the domain, before and after. */
 int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice address, bool *made);
+/* Whether an alias that is told is still that of one who is gone, as his address or his alias; makes room for all such. What
+ * could not be had is noted. */
+bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w);
+int axigen_make_alias_room(struct axigen *ax, struct axigen_work *w);
+/* In the account: an alias of its own that is to become its name. One that we set is taken off first, with a COMMIT of its own, since
+ * nobody knows whether a name is free before; then the account is open again. *clear false: it is not ours to take, or the server
+ * refused, which is noted; anywhere: axigen_undo(). */
+int axigen_clear_way(struct axigen *ax, struct axigen_work *w, struct slice to, bool *clear);
 /* SET name in what is open, its intent in the record first. *renamed false: *a has the words, nothing was changed. */
 int axigen_set_name(struct axigen *ax, struct axigen_work *w, struct slice to, bool *renamed, struct axigen_answer *a);
 /* The same for what is not the work's own. */
@@ -177,7 +186,8 @@ int axigen_account_delete(struct axigen *ax, struct axigen_work *w);
 int axigen_account_rename(struct axigen *ax, struct axigen_work *w);
 int axigen_account_rebind(struct axigen *ax, struct axigen_work *w);
 int axigen_account_due(struct axigen *ax, struct axigen_work *w);
-enum axigen_policy axigen_policy_of(const struct axigen *ax, enum cause cause);
+/* What a deletion does. */
+enum axigen_policy axigen_policy_of(const struct axigen *ax, const struct axigen_work *w);
 /* The record that a rebind speaks of, moved to the new uuid. */
 void axigen_rebound(struct axigen *ax, struct axigen_work *w, const uint8_t *from);
 

@@ -244,7 +244,7 @@ static bool known_attr(const struct script_step *step)
 {
     static const char *const known[SCRIPT_PLACES][40] = {
         [PLACE_CONTACT] = {"assistantName", "birthday",   "businessAddress", "businessEmail", "businessFax",
-                           "businessPhone", "company",    "contactNotes",    "department",    "firstName",
+                           "businessPhone", "company",    "department",      "firstName",
                            "homeAddress",   "homePhone",  "lastName",        "managerName",   "middleName",
                            "mobilePhone",   "nickName",   "office",          "personalEmail", "phone",
                            "position",      "profession", "suffix",          "title",         "website"},

@@ -188,10 +188,14 @@ bool axigen_get(struct axigen *ax, const uint8_t *uuid, struct axigen_record *re
 
 void axigen_put(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec)
 {
-    struct buf b = {0};
+    struct buf b = {0}, also = {0};
 
+    /* Of who is kept as he was the aliases are found too, so that whoever else is told one can be given it. */
+    for (uint32_t i = 0; rec->state == RECORD_KEPT && i < rec->n_aliases; i++)
+        buf_bytes(&also, rec->aliases[i]);
     axigen_record_encode(rec, &b);
-    ax->records->put(ax->records->ctx, uuid, rec->address, rec->due_ms, buf_slice(&b));
+    ax->records->put(ax->records->ctx, uuid, rec->address, buf_slice(&also), rec->due_ms, buf_slice(&b));
+    buf_free(&also);
     buf_free(&b);
 }
 

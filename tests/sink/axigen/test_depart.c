@@ -258,6 +258,65 @@ Test(axigen_depart, retirement_is_all_or_nothing)
     world_free(&w);
 }
 
+/* A deletion that comes when its entry is mirrored again. */
+static void comes_back(struct world *w)
+{
+    w->back = true;
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_DELETE));
+    w->back = false;
+}
+
+Test(axigen_depart, a_deletion_of_what_is_back_takes_nothing_away)
+{
+    struct world *w = world_new(NULL);
+    char *before, *after;
+
+    w->settings.retention_s = 0;
+    make_ann(w);
+    before = state_of(w);
+    comes_back(w);
+    after = state_of(w);
+    cr_assert_str_eq(after, before);
+    expect_done(w, create(w, 2, "bob@example.com", "Bob"));
+    expect_done(w, rename_to(w, 2, "bob@example.com", "ann@example.com"));
+    expect_mail_of(w, RETIRED_1, "ann@example.com");
+    expect_part(w, RETIRED_1, "limits.services", ALL_SERVICES);
+    expect_done(w, return_of_ann(w, "bob@example.com"));
+    expect_mail_of(w, "bob@example.com", "ann@example.com");
+    expect_mail_of(w, "ann@example.com", "bob@example.com");
+    free(before);
+    free(after);
+    world_free(&w);
+}
+
+/* It was given before; whether it was done nobody knows when the entry is back. */
+static void cut_while_leaving(const char *pattern, const char *when)
+{
+    struct world *w = world_new(NULL);
+    struct action *gone = delete_of(w, 1, "ann@example.com", CAUSE_DELETE);
+    struct axigen_record r;
+    struct err e = {0};
+
+    make_ann(w);
+    emulator_control(w->emulator, "rule %s pattern \"%s\" nth 1", when, pattern);
+    cr_assert_eq(apply(w, &gone, 1, NULL, &e), SINK_DOWN, "%s %s", when, pattern);
+    world_crash(w);
+    comes_back(w);
+    expect_done(w, return_of_ann(w, "ann@example.com"));
+    expect_mail_of(w, "ann@example.com", "ann@example.com");
+    expect_part(w, "ann@example.com", "limits.services", ALL_SERVICES);
+    cr_assert(record_of(w, 1, &r) && r.state == RECORD_ACTIVE && r.intent == INTENT_NONE);
+    world_free(&w);
+}
+
+Test(axigen_depart, a_deletion_cut_short_of_what_is_back)
+{
+    cut_while_leaving("SET services*", "drop-before");
+    cut_while_leaving("DONE", "drop-before");
+    cut_while_leaving("COMMIT", "drop-before");
+    cut_while_leaving("COMMIT", "drop-after");
+}
+
 /* ---- somebody else gets the address of one that is gone ---------------------------------------------------------- */
 
 Test(axigen_depart, the_address_of_one_that_is_gone)
@@ -274,6 +333,142 @@ Test(axigen_depart, the_address_of_one_that_is_gone)
     expect_done(w, return_of_ann(w, "ann2@example.com"));
     expect_mail_of(w, "ann2@example.com", "ann@example.com");
     expect_part(w, "ann2@example.com", "limits.services", ALL_SERVICES);
+    world_free(&w);
+}
+
+static void told_as_an_alias(enum axigen_policy policy, bool of_a_new_one)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = create(w, 2, "bob@example.com", "Bob");
+    struct axigen_record r;
+
+    w->settings.leave_policy = policy;
+    make_ann(w);
+    if (!of_a_new_one) {
+        expect_done(w, a);
+        a = make(w, ACTION_ACCOUNT_UPDATE, 2, "bob@example.com");
+    }
+    alias(w, a, "ann@example.com");
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    expect_done(w, a);
+    expect_part(w, "bob@example.com", "aliases", "[\"ann\"]");
+    expect_mail_of(w, RETIRED_1, "ann@example.com");
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of(RETIRED_1)));
+    cr_assert(record_of(w, 2, &r) && r.n_aliases == 1);
+    world_free(&w);
+}
+
+Test(axigen_depart, the_address_of_one_that_is_gone_as_an_alias)
+{
+    told_as_an_alias(AXIGEN_DISABLE, false);
+    told_as_an_alias(AXIGEN_LOCK, true);
+    told_as_an_alias(AXIGEN_KEEP, false);
+}
+
+static struct action *ann_with_alias(struct world *w)
+{
+    struct action *a = create(w, 1, "ann@example.com", "Ann");
+
+    alias(w, a, "a@example.com");
+    return a;
+}
+
+/* Kept as she was, until somebody else is told what was hers. */
+static void takes_the_alias(struct world *w, struct action *a)
+{
+    struct axigen_record r;
+
+    by_hand(w, "example.com", "{'accounts':{'ann':{'aliases':['a','hers']}}}");
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_MOVED));
+    expect_part(w, "ann@example.com", "aliases", "[\"a\",\"hers\"]");
+    expect_done(w, a);
+    expect_part(w, "ann@example.com", "aliases", "[\"hers\"]");
+    cr_assert(record_of(w, 1, &r) && r.n_aliases == 0 && r.state == RECORD_KEPT);
+}
+
+Test(axigen_depart, the_alias_of_one_that_is_kept)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = create(w, 2, "bob@example.com", "Bob");
+
+    expect_done(w, ann_with_alias(w));
+    alias(w, a, "a@example.com");
+    takes_the_alias(w, a);
+    expect_part(w, "bob@example.com", "aliases", "[\"a\"]");
+    a = ann_with_alias(w);   /* she returns, without it */
+    a->n_set_aliases = 0;
+    expect_done(w, a);
+    expect_part(w, "ann@example.com", "aliases", "[\"hers\"]");
+    world_free(&w);
+}
+
+Test(axigen_depart, the_alias_of_one_that_is_kept_as_an_address)
+{
+    struct world *w = world_new(NULL);
+
+    expect_done(w, ann_with_alias(w));
+    takes_the_alias(w, create(w, 2, "a@example.com", "Bob"));
+    expect_mail_of(w, "a@example.com", "a@example.com");
+    world_free(&w);
+}
+
+Test(axigen_depart, the_alias_of_one_that_is_kept_as_a_new_address)
+{
+    struct world *w = world_new(NULL);
+
+    expect_done(w, ann_with_alias(w));
+    expect_done(w, create(w, 2, "bob@example.com", "Bob"));
+    takes_the_alias(w, rename_to(w, 2, "bob@example.com", "a@example.com"));
+    expect_mail_of(w, "a@example.com", "bob@example.com");
+    world_free(&w);
+}
+
+/* She returns with what was her alias, and the other way round. */
+Test(axigen_depart, the_alias_of_one_that_is_kept_as_the_own_address)
+{
+    struct world *w = world_new(NULL);
+    struct action *a;
+    struct axigen_record r;
+
+    expect_done(w, ann_with_alias(w));
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_MOVED));
+    a = create(w, 1, "a@example.com", "Ann");
+    alias(w, a, "ann@example.com");
+    deliver(w, &a, 1, 1);   /* her old name is free with the COMMIT that takes it from her */
+    expect_part(w, "a@example.com", "aliases", "[\"ann\"]");
+    expect_mail_of(w, "a@example.com", "ann@example.com");
+    cr_assert(record_of(w, 1, &r) && r.n_aliases == 1 && slice_eq(r.aliases[0], slice_of("ann@example.com")));
+    world_free(&w);
+}
+
+/* What somebody else gave her is not ours to take: the server refuses it, and says so. */
+Test(axigen_depart, the_hand_made_alias_of_one_that_is_kept)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = create(w, 2, "bob@example.com", "Bob");
+
+    make_ann(w);
+    by_hand(w, "example.com", "{'accounts':{'ann':{'aliases':['hers']}}}");
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_MOVED));
+    alias(w, a, "hers@example.com");
+    expect_outcome(w, a, OUTCOME_REFUSED, "alias hers@example.com");
+    expect_part(w, "ann@example.com", "aliases", "[\"hers\"]");
+    world_free(&w);
+}
+
+Test(axigen_depart, the_alias_of_one_that_is_kept_and_has_lost_it)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = create(w, 2, "bob@example.com", "Bob");
+    struct axigen_record r;
+
+    expect_done(w, ann_with_alias(w));
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_MOVED));
+    by_hand(w, "example.com", "{'accounts':{'ann':{'aliases':[]}}}");
+    alias(w, a, "a@example.com");
+    expect_done(w, a);
+    expect_part(w, "bob@example.com", "aliases", "[\"a\"]");
+    cr_assert(record_of(w, 1, &r) && r.n_aliases == 0);
     world_free(&w);
 }
 
@@ -300,6 +495,20 @@ Test(axigen_depart, rename)
     expect_mail_of(w, "anne@example.com", "ann@example.com");
     expect_absent(w, "ann@example.com");
     expect_done(w, again);
+    world_free(&w);
+}
+
+Test(axigen_depart, rename_to_an_alias_of_its_own_made_by_hand)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = rename_to(w, 1, "ann@example.com", "by.hand@example.com");
+
+    make_ann(w);
+    expect_outcome(w, a, OUTCOME_PARK, "is an alias of this very account, made by hand");
+    expect_part(w, "ann@example.com", "aliases", "[\"a.lee\",\"by.hand\"]");
+    by_hand(w, "example.com", "{'accounts':{'ann':{'aliases':['a.lee']}}}");
+    expect_done(w, a);
+    expect_mail_of(w, "by.hand@example.com", "ann@example.com");
     world_free(&w);
 }
 

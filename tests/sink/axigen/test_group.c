@@ -113,6 +113,21 @@ Test(axigen_group, adoption)
     world_free(&w);
 }
 
+/* A return clears what was told before, but a group that we never had has nothing of ours to clear. */
+Test(axigen_group, adoption_clears_nothing)
+{
+    struct world *w = world_new(NULL);
+    struct action *a = group(w, ACTION_GROUP_CREATE, "staff@example.com");
+
+    clear(w, a, "group.receiveEmailFrom");
+    clear(w, a, "group.distributeEmailTo");
+    by_hand(w, "example.com", "{'groups':{'staff':{'name':'staff','id':9,'settings':{'receiveEmailFrom':'server'}}}}");
+    w->first = true;
+    expect_done(w, a);
+    expect_group_part(w, "staff@example.com", "settings.receiveEmailFrom", "\"server\"");
+    world_free(&w);
+}
+
 Test(axigen_group, a_name_that_is_an_account)
 {
     struct world *w = world_new(NULL);

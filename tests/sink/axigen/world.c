@@ -11,7 +11,7 @@ struct row {
     uint8_t uuid[UUID_BYTES];
     char *address;
     int64_t due_ms;
-    struct buf bytes;
+    struct buf bytes, also;
 };
 
 struct world_rows {
@@ -23,6 +23,7 @@ static void free_row(struct row *r)
 {
     free(r->address);
     buf_free(&r->bytes);
+    buf_free(&r->also);
 }
 
 static void free_rows(struct world_rows *rows)
@@ -51,8 +52,8 @@ static void drop_row(struct world_rows *rows, const uint8_t *uuid)
     *r = rows->p[--rows->n];
 }
 
-static void put_row(struct world_rows *rows, const uint8_t *uuid, struct slice address, int64_t due_ms,
-                    struct slice bytes)
+static void put_row(struct world_rows *rows, const uint8_t *uuid, struct slice address, struct slice also,
+                    int64_t due_ms, struct slice bytes)
 {
     struct row *r;
 
@@ -62,13 +63,15 @@ static void put_row(struct world_rows *rows, const uint8_t *uuid, struct slice a
     *r = (struct row){.address = mem_printf("%.*s", SLICE_ARG(address)), .due_ms = due_ms};
     memcpy(r->uuid, uuid, UUID_BYTES);
     buf_add_slice(&r->bytes, bytes);
+    buf_add_slice(&r->also, also);
 }
 
 static void copy_rows(struct world_rows *to, const struct world_rows *from)
 {
     free_rows(to);
     for (size_t i = 0; i < from->n; i++)
-        put_row(to, from->p[i].uuid, slice_of(from->p[i].address), from->p[i].due_ms, buf_slice(&from->p[i].bytes));
+        put_row(to, from->p[i].uuid, slice_of(from->p[i].address), buf_slice(&from->p[i].also), from->p[i].due_ms,
+                buf_slice(&from->p[i].bytes));
 }
 
 static bool records_get(void *ctx, const uint8_t *uuid, struct slice *bytes, struct arena *a)
@@ -81,21 +84,32 @@ static bool records_get(void *ctx, const uint8_t *uuid, struct slice *bytes, str
     return r != NULL;
 }
 
+static bool leads_to(const struct row *r, struct slice address)
+{
+    struct reader also = reader_of(buf_slice(&r->also));
+    bool found = slice_eq(slice_of(r->address), address);
+
+    while (!found && also.left && !also.bad)
+        found = slice_eq(read_bytes(&also), address);
+    return found;
+}
+
 static bool records_at(void *ctx, struct slice address, uint8_t *uuid)
 {
     struct world *w = ctx;
 
     for (size_t i = 0; i < w->now->n; i++)
-        if (slice_eq(slice_of(w->now->p[i].address), address)) {
+        if (leads_to(&w->now->p[i], address)) {
             memcpy(uuid, w->now->p[i].uuid, UUID_BYTES);
             return true;
         }
     return false;
 }
 
-static void records_put(void *ctx, const uint8_t *uuid, struct slice address, int64_t due_ms, struct slice bytes)
+static void records_put(void *ctx, const uint8_t *uuid, struct slice address, struct slice also, int64_t due_ms,
+                        struct slice bytes)
 {
-    put_row(((struct world *)ctx)->now, uuid, address, due_ms, bytes);
+    put_row(((struct world *)ctx)->now, uuid, address, also, due_ms, bytes);
 }
 
 static void records_del(void *ctx, const uint8_t *uuid)
@@ -318,6 +332,7 @@ enum sink_result apply(struct world *w, struct action *const *actions, size_t n,
                                       .action = actions[i],
                                       .first = w->first,
                                       .adopt = w->adopt,
+                                      .back = w->back,
                                       .again = again && again[i]};
     under_way = SIZE_MAX;
     r = w->sink->class->apply(w->sink, items, n, &under_way, e);

@@ -19,7 +19,7 @@ struct world {
     atomic_bool stop;
     struct arena arena; /* of what make_… gives */
     uint64_t seq;
-    bool first, adopt; /* of the items to come */
+    bool first, adopt, back; /* of the items to come */
     unsigned downs;    /* how often apply said SINK_DOWN */
 };
 
