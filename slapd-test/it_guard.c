@@ -529,11 +529,15 @@ Test(guard, server_is_emptied, .timeout = 280)
 Test(guard, server_is_reloaded, .timeout = 280)
 {
     struct axsync *a = wiped(200);
+    struct awaited_hold hold;
 
     resync(a);
-    await_hold(a, "account.delete", NULL, 200);
+    hold = await_hold(a, "rebind", NULL, 200);
     nothing_was_deleted(a);
     CHECK(a, a->target.lines == 200, "something happened");
+    CHECK(a, axsync_command(a, "approve", hold.id, NULL) == EX_OK, "approve failed");
+    axsync_await_mirror(a, NULL);
+    nothing_was_deleted(a);
     end_company(&a);
 }
 

@@ -95,7 +95,14 @@ static bool is_known_as(struct txn *t, enum table table, const uint8_t *uuid, en
     return is;
 }
 
-/* Those of a table whose keys are UUIDs that are not mirrored and were not seen. */
+static bool is_mirrored_as(struct txn *t, const uint8_t *uuid, enum object_kind kind)
+{
+    struct slice key = slice_make(uuid, UUID_BYTES), id;
+
+    return txn_get(t, TABLE_UUID, key, &id) && is_of_kind(t, id, kind);
+}
+
+/* Those of a table whose keys are UUIDs that are not mirrored as that and were not seen. */
 static void absent_in(struct census *c, struct txn *t, enum table table, enum object_kind kind,
                       void (*absent)(void *ctx, const uint8_t *uuid), void *ctx)
 {
@@ -107,7 +114,7 @@ static void absent_in(struct census *c, struct txn *t, enum table table, enum ob
         uint8_t uuid[UUID_BYTES];
 
         memcpy(uuid, key.p, UUID_BYTES);
-        if (!census_has(c, uuid) && objects_find(t, uuid, NULL) == 0 && is_known_as(t, table, uuid, kind))
+        if (!census_has(c, uuid) && !is_mirrored_as(t, uuid, kind) && is_known_as(t, table, uuid, kind))
             absent(ctx, uuid);
     }
     walk_end(&w);

@@ -29,6 +29,7 @@ void depart_delete(struct mirror *m, const struct pending *p)
     object_id id = objects_get(m->t, p->uuid, &told, &m->a);
     struct pending row;
     struct buf next = { 0 };
+    bool becomes;
     struct action a = {
         .type = p->kind == OBJECT_GROUP ? ACTION_GROUP_DELETE : ACTION_ACCOUNT_DELETE,
         .uuid = p->uuid,
@@ -48,15 +49,18 @@ void depart_delete(struct mirror *m, const struct pending *p)
     a.address = told.address;
     mirror_emit(m, &a);
     STEP_POINT(release_queued);
+    becomes = both_waits(m, p->uuid);
     objects_remove(m->store, m->t, id, &told);
     group_object_changed(m, &told, NULL, CAUSE_RESOLVE, p->phase, true);
-    want_del(m->t, p->uuid);
+    if (!becomes)
+        want_del(m->t, p->uuid);
     invalid_del(m->t, p->uuid);
     while (pending_next(m->t, p->uuid, &next, &row, &m->a))
         pend_drop(m, &row, true);   /* its clears and renames go with it */
     buf_free(&next);
     let_go(m, &told, p);
     free_addresses(m, &told);
+    both_departed(m, &told, p->cause);
 }
 
 /* Of members: while accounts are behind it is not known who is there, and while containers are, not by which DN. */

@@ -115,11 +115,12 @@ void dispatch_begin(struct dispatch *d, bool fresh)
     txn_abort(&t);
 }
 
-bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid)
+bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid, enum object_kind kind)
 {
     struct arena a = { 0 };
     struct object o;
-    bool there = objects_get(t, uuid, &o, &a) != 0 && o.state != OBJECT_GONE;
+    bool there = objects_get(t, uuid, &o, &a) != 0 && o.state != OBJECT_GONE &&
+                 (kind == OBJECT_KINDS || o.kind == kind);
 
     arena_free(&a);
     return there;

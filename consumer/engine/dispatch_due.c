@@ -58,7 +58,7 @@ static bool is_still_due(struct dispatch *d, const uint8_t *uuid)
     struct arena a = { 0 };
     struct record r;
     bool due = record_get(t, d->settings.name, uuid, &r, &a) && r.due_ms != 0 && r.due_ms <= clock_wall_ms() &&
-               !dispatch_is_mirrored(t, uuid) && !aside_has_uuid(t, d->settings.name, uuid);
+               !dispatch_is_mirrored(t, uuid, OBJECT_KINDS) && !aside_has_uuid(t, d->settings.name, uuid);
 
     txn_abort(&t);
     arena_free(&a);
@@ -146,7 +146,7 @@ static size_t collect(struct dispatch *d, struct txn *t, uint8_t uuids[LOOKUPS][
     while (n < LOOKUPS && record_due_next(t, d->settings.name, &due, uuid) && due <= now) {
         r->at_ms = due;
         memcpy(r->at_uuid, uuid, UUID_BYTES);
-        if (!dispatch_is_mirrored(t, uuid) && !aside_has_uuid(t, d->settings.name, uuid))
+        if (!dispatch_is_mirrored(t, uuid, OBJECT_KINDS) && !aside_has_uuid(t, d->settings.name, uuid))
             memcpy(uuids[n++], uuid, UUID_BYTES);
         else
             look_again_in(r, look_again_ms(d));

@@ -162,12 +162,14 @@ static bool give(struct dispatch *d, struct item *i)
  * over all the same: what follows it in the queue may give its address to somebody else, before the return that gives it another. */
 static bool is_back(struct dispatch *d, struct txn *t, const struct item *i)
 {
+    enum object_kind kind = i->action.type == ACTION_GROUP_DELETE ? OBJECT_GROUP : OBJECT_ACCOUNT;
     uint8_t now[UUID_BYTES];
 
     if (!action_is_delete(i->action.type))
         return false;
-    return dispatch_is_mirrored(t, i->action.uuid) ||
-           (rebound_to(&d->rebound, t, d->settings.name, d->row.position, i->action.uuid, now) && dispatch_is_mirrored(t, now));
+    /* A group that is an account now is to be deleted all the same: both.c. */
+    return dispatch_is_mirrored(t, i->action.uuid, kind) ||
+           (rebound_to(&d->rebound, t, d->settings.name, d->row.position, i->action.uuid, now) && dispatch_is_mirrored(t, now, kind));
 }
 
 static void skip(struct batch *b, struct item *i)

@@ -123,7 +123,7 @@ int64_t removals_next_ms(struct dispatch *d, struct txn *t);
 struct retry_limits dispatch_retry_limits(struct dispatch *d);
 /* Stores d->unstored. */
 enum dispatch_next dispatch_store(struct dispatch *d, struct err *e);
-/* The uuid is mirrored, or stays as an orphan. */
-bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid);
+/* The uuid is mirrored as that (OBJECT_KINDS: as either), or stays as an orphan. */
+bool dispatch_is_mirrored(struct txn *t, const uint8_t *uuid, enum object_kind kind);
 
 #endif

@@ -7,6 +7,7 @@
 #include "dn.h"
 #include "gone.h"
 #include "log.h"
+#include "members.h"
 
 static enum phase_word phase_now(const struct mirror_search *s)
 {
@@ -82,11 +83,14 @@ static void wait_for_address(struct mirror *m, const struct object *wanted)
 static void tell_create(struct mirror *m, const struct object *wanted, enum cause cause, enum phase_word phase)
 {
     struct gone g;
+    bool was = gone_get(m->t, wanted->uuid, &g, &m->a);
 
-    if (gone_get(m->t, wanted->uuid, &g, &m->a) && g.o.kind == wanted->kind)
+    if (was && g.o.kind == wanted->kind)
         mirror_emit_return(m, &g.o, wanted, cause, phase);
     else
         mirror_emit_create(m, wanted, cause, phase);
+    if (was && g.o.kind != wanted->kind)
+        told_forget(m->t, wanted->uuid);   /* a group that is an account now */
     gone_del(m->t, wanted->uuid);
 }
 
@@ -191,16 +195,6 @@ static void came_back_invalid(struct mirror *m, object_id id, const struct objec
     m->urgent = true;
 }
 
-/* An entry that two searches show is mirrored as one thing only. */
-static bool is_shown_as_another(struct mirror *m, const struct mirror_search *s, const struct object *told)
-{
-    if (told->kind == search_objects(s))
-        return false;
-    log_warning(m->subject, "%.*s matches the filter of %s too; it is mirrored as %s, and stays that", SLICE_ARG(told->dn),
-                search_kind_word(s->kind), object_kind_name(told->kind));
-    return true;
-}
-
 /* From a lagging replica, or a read that a message overtook; or of an entry that is gone. */
 static bool is_old_news(struct mirror *m, struct mirror_search *s, const struct entry *e, const struct object *told)
 {
@@ -233,7 +227,7 @@ static bool was_gone(struct mirror *m, const struct mirror_search *s, const uint
 
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
-    struct object told, wanted;
+    struct object told, wanted, *same;   /* same: told as what the search shows; NULL: it is not */
     struct gone gone;
     struct mapping_note *notes = NULL;
     struct slice reason;
@@ -241,14 +235,15 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     bool returns = id == 0 && was_gone(m, s, e->uuid, &gone);
     enum mapping_result result;
 
-    if (id != 0 && is_shown_as_another(m, s, &told))
+    if (id != 0 && both_is_no_news(m, search_objects(s), &told))
         return;
+    same = id != 0 && told.kind == search_objects(s) ? &told : NULL;
     if (is_old_news(m, s, e, id ? &told : NULL))
         return;
-    result = mapping_apply(s->mapping, e, id ? &told : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
+    result = mapping_apply(s->mapping, e, same ? same : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, s, e->uuid, e->dn, reason);
-        if (id != 0)
+        if (same)
             came_back_invalid(m, id, &told);
         return;
     }
@@ -257,14 +252,16 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     if (result == MAPPED_ELSEWHERE) {
         if (ingest_want_drop(m, e->uuid))
             m->urgent = true;
-        if (id != 0)
+        if (same)
             pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m, s));
         return;
     }
     log_notes(m, e, notes);
     if (returns)
         plan_keep(&gone.o, notes, &wanted);
-    if (id == 0) {
+    if (id != 0 && !same) {
+        both_take(m, &told, &wanted, phase);
+    } else if (id == 0) {
         take_members(m, s, e, CAUSE_ADD, phase);   /* told by ingest_new(), after the group itself */
         ingest_new(m, &wanted, CAUSE_ADD, phase);
     } else {
@@ -397,6 +394,11 @@ void ingest_settle_wants(struct mirror *m)
     while (want_next(m->t, &next, &wanted, &m->a)) {
         object_id id = objects_get(m->t, wanted.uuid, &told, &m->a);
 
+        if (id != 0 && told.kind != wanted.kind && wanted.kind == OBJECT_ACCOUNT) {
+            both_take(m, &told, &wanted, PHASE_REFRESH);
+            arena_reset(&m->a);
+            continue;
+        }
         if (id != 0 && told.kind != wanted.kind) {
             log_warning(m->subject, "%.*s is a group and an account; it is mirrored as %s, and stays that",
                         SLICE_ARG(told.dn), object_kind_name(told.kind));

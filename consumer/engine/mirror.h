@@ -10,6 +10,7 @@
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
  *             sweep.c     … and what was not seen becomes pending
+ *             both.c      … entries that are accounts and groups
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -178,6 +179,17 @@ void group_untie(struct mirror *m, const struct pending *gone);
 int group_bind_all(struct mirror *m, struct err *e);
 /* All removals from this row's group that may go now, as one action. */
 void group_depart(struct mirror *m, const struct pending *first);
+
+/* both.c: an entry that is an account and a group is an account (SPEC.md 2.2) */
+
+/* A mirrored entry was shown as an object of that kind: whether that is to be ignored. Says so if it is news to people. */
+bool both_is_no_news(struct mirror *m, enum object_kind shown, const struct object *told);
+/* It is mirrored as a group, and was shown as this account: the group is to go, and then it becomes the account. */
+void both_take(struct mirror *m, const struct object *group, const struct object *account, enum phase_word phase);
+/* Whether it is mirrored as a group, and waits to be an account. */
+bool both_waits(struct mirror *m, const uint8_t *uuid);
+/* After its deletion went out. */
+void both_departed(struct mirror *m, const struct object *told, enum cause cause);
 
 /* course.c: the course of a session */
 

@@ -346,7 +346,8 @@ void pend_seen_present(struct mirror *m, struct mirror_search *s)
     struct pending p;
 
     while (pending_next(m->t, NULL, &next, &p, &m->a)) {
-        if (p.what == PENDING_DELETE && p.kind == search_objects(s) && !p.asked && census_has(&s->census, p.uuid))
+        if (p.what == PENDING_DELETE && p.kind == search_objects(s) && !p.asked && census_has(&s->census, p.uuid) &&
+            !both_waits(m, p.uuid))
             pend_ask(m, &p);
         arena_reset(&m->a);
     }

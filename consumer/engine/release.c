@@ -155,7 +155,8 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
     enum lookup_outcome outcome = msg->outcome;
     struct pending p;
 
-    if (!pending_get(m->t, msg->entry->uuid, PENDING_DELETE, FIELD_NONE, (struct slice){ 0 }, &p, &m->a))
+    if (!pending_get(m->t, msg->entry->uuid, PENDING_DELETE, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) ||
+        p.kind != search_objects(&m->searches[msg->search]))   /* it is none of a group that was asked about as an account */
         return false;
     if (!m->context_trusted)
         outcome = LOOKUP_UNPROVEN;   /* a server that is behind proves neither absence nor presence */
@@ -163,6 +164,8 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
     case LOOKUP_IN_PLACE:
         if (is_elsewhere(m, msg->entry)) {
             soften(&p, CAUSE_MOVED);
+            proven(m, &p);
+        } else if (both_waits(m, p.uuid)) {   /* … as a group */
             proven(m, &p);
         } else {
             found_in_place(m, &p, msg);

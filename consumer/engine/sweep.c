@@ -49,7 +49,7 @@ static int make_pending(struct mirror *m, struct mirror_search *s, struct slice 
     for (size_t i = 0; i < absent.len && rc == 0; i += UUID_BYTES) {
         const uint8_t *uuid = (const uint8_t *)absent.p + i;
 
-        if (objects_get(m->t, uuid, &told, &m->a) != 0)
+        if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
             pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
         else
             search_ask(s, uuid);   /* waits for an address, or is invalid */

@@ -531,8 +531,9 @@ Test(group, deletions_of_members_are_no_removals_for_the_guard)
     expect_any();
 }
 
-/* A load takes the first of the two that comes. */
-Test(group, an_entry_that_is_both_is_one_of_them)
+/* ---- an entry that is both ----------------------------------------------------------------------------------- */
+
+Test(group, an_entry_that_is_both_is_an_account)
 {
     account("ann");
     both_begin(false);
@@ -545,6 +546,126 @@ Test(group, an_entry_that_is_both_is_one_of_them)
     done_present();
     expect("create ann@example.com (add, refresh)", NULL);
     expect_waits("ann", false);
+}
+
+/* sales is a group; now its entry matches the accounts' filter too. */
+static void sales_is_both(void)
+{
+    load();
+    speak_of(SEARCH_GROUPS);
+    dir_put("sales", "mail", "sales@example.com", "member", member_dn("ann"), "member", member_dn("bob"), NULL);
+    speak_of(SEARCH_ACCOUNTS);
+    tell("sales");
+    expect_pending("sales", PENDING_DELETE, PENDING_WAITING);
+    expect_waits("sales", true);
+    expect_nothing();
+}
+
+Test(group, a_group_becomes_an_account)
+{
+    sales_is_both();
+    speak_of(SEARCH_GROUPS);
+    tell("sales");   /* it still is one, which changes nothing */
+    speak_of(SEARCH_ACCOUNTS);
+    expect_pending("sales", PENDING_DELETE, PENDING_WAITING);
+    pass_s(299);
+    expect_nothing();
+    pass_s(1);
+    answer();
+    expect("group.delete sales@example.com (leave, persist)", "create sales@example.com (resolve, local)", NULL);
+    expect_none("sales");
+    expect_waits("sales", false);
+    speak_of(SEARCH_GROUPS);
+    tell("sales");
+    speak_of(SEARCH_ACCOUNTS);
+    expect_nothing();
+}
+
+Test(group, a_group_becomes_an_account_after_a_kill)
+{
+    sales_is_both();
+    scene_reopen();
+    both_begin(true);
+    for (int i = 0; i < 2; i++) {
+        speak_of(i ? SEARCH_ACCOUNTS : SEARCH_GROUPS);
+        done_delete();
+    }
+    pass_s(300);
+    answer();
+    expect("group.delete sales@example.com (leave, persist)", "create sales@example.com (resolve, local)", NULL);
+}
+
+Test(group, many_groups_become_accounts_by_a_wrong_filter)
+{
+    account("ann");
+    speak_of(SEARCH_GROUPS);
+    for (int i = 0; i < 12; i++) {
+        char mail[32];
+
+        snprintf(mail, sizeof(mail), "%s@example.com", many(i));
+        dir_put(many(i), "mail", mail, NULL);
+    }
+    refresh(false);
+    expect_any();
+    for (int i = 0; i < 12; i++)
+        tell(many(i));
+    pass_s(86400);
+    expect_nothing();
+    expect_hold(1, 12, false);
+}
+
+Test(group, it_is_no_account_any_more)
+{
+    sales_is_both();
+    tell_gone("sales");   /* to the accounts */
+    expect_waits("sales", false);
+    pass_s(300);
+    answer();
+    expect_nothing();
+    expect_none("sales");
+}
+
+Test(group, it_is_no_account_any_more_and_nobody_said_so)
+{
+    sales_is_both();
+    lost();
+    both_begin(true);
+    speak_of(SEARCH_GROUPS);
+    tell_all();
+    done_present();
+    speak_of(SEARCH_ACCOUNTS);
+    tell_present("ann");
+    tell_present("bob");
+    done_present();
+    while (asked())
+        answer();
+    expect_waits("sales", false);
+    pass_s(300);
+    while (asked())
+        answer();
+    expect_nothing();
+    expect_none("sales");
+}
+
+Test(group, an_account_that_leaves_may_be_a_group)
+{
+    load();
+    speak_of(SEARCH_GROUPS);
+    dir_put("dir", "mail", "dir@example.com", NULL);
+    speak_of(SEARCH_ACCOUNTS);
+    tell("dir");
+    expect("create dir@example.com (add, persist)", NULL);
+    speak_of(SEARCH_GROUPS);
+    tell("dir");
+    expect_nothing();
+    speak_of(SEARCH_ACCOUNTS);
+    tell_gone("dir");
+    answer_as(LOOKUP_LEFT);
+    pass_s(300);
+    answer_as(LOOKUP_LEFT);
+    expect("delete dir@example.com (leave, persist)", NULL);
+    answer();
+    expect("group.create dir@example.com (add, refresh)", NULL);
 }
 
 /* … and an account has no members. */
