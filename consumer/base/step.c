@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long reached;   /* the step that AXSYNC_STEP_KILL names */
+static long reached;         /* of all */
+static long reached_named;   /* of the one that AXSYNC_STEP_KILL names */
 
 static void note(const char *path, const char *name)
 {
@@ -34,9 +35,11 @@ static bool is_last(const char *name, const char *kill_at)
 {
     const char *colon = strchr(kill_at, ':');
 
-    if (colon == NULL || strlen(name) != (size_t)(colon - kill_at) || memcmp(name, kill_at, strlen(name)) != 0)
+    if (colon == NULL)
+        return atol(kill_at) == reached;
+    if (strlen(name) != (size_t)(colon - kill_at) || memcmp(name, kill_at, strlen(name)) != 0)
         return false;
-    return ++reached == atol(colon + 1);
+    return ++reached_named == atol(colon + 1);
 }
 
 void step_reached(const char *name)
@@ -45,6 +48,7 @@ void step_reached(const char *name)
     const char *kill_at = getenv("AXSYNC_STEP_KILL");
 
     pthread_mutex_lock(&lock);
+    reached++;
     if (path)
         note(path, name);
     if (kill_at && is_last(name, kill_at))
