@@ -31,10 +31,10 @@ void anew_listed(struct mirror *m, struct mirror_search *s, const uint8_t *uuid)
     while (pending_next(m->t, uuid, &next, &p, &m->a)) {
         if (!may_come_back(&p))
             continue;
-        if (p.what == PENDING_DELETE)
-            pend_ask(m, &p);
-        else
+        if (p.what != PENDING_DELETE)
             ask = true;
+        else if (!both_waits(m, uuid))   /* it goes because it is there, as something else */
+            pend_ask(m, &p);
     }
     buf_free(&next);
     if (ask)

@@ -22,7 +22,6 @@ bool course_is_suspicious(const struct mirror *m, const struct mirror_search *s)
 static void cut_short(struct mirror *m, struct mirror_search *s)
 {
     s->refreshing = s->complete = false;
-    s->blind_ms = 0;
     m->insync_ms = 0;
     census_drop(&s->census);
 }
@@ -204,7 +203,7 @@ static bool take_census(struct mirror *m, struct mirror_search *s, const struct 
     if (s->census.open && (msg->effect & EFFECT_ABSENT || !s->had_cookie) && !s->behind && !s->no_csn)
         through = course_sweep(m, s, &s->census, s->word);   /* its CSN set is not behind */
     census_drop(&s->census);
-    if (through && !s->behind && !s->no_csn)
+    if (through && !s->behind && !s->no_csn && (!msg->searched || msg->effect & EFFECT_ABSENT))   /* a poll may have no list */
         sweep_is_through(m, s, false);
     return through;
 }
@@ -263,7 +262,9 @@ void course_complete(struct mirror *m, struct mirror_search *s, const struct syn
         poll_keep_server(m, s);
     if (msg->effect & EFFECT_PART)
         reconcile_soon(m, s);
-    if (!s->behind && !s->no_csn)
+    /* As long as nothing proved who is missing, a newcomer may turn out to be one of them. */
+    if (!s->behind && !s->no_csn && search_shows_objects(s) && !(msg->effect & EFFECT_PART) &&
+        (!msg->searched || msg->effect & EFFECT_ABSENT))
         rebind_end_refresh(m, s);
     if (!s->had_cookie && !s->behind && !s->no_csn)
         end_suspicion(m, s);

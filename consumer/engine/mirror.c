@@ -109,6 +109,8 @@ static void reset_search(struct mirror *m, struct mirror_search *s)
     cookie_free(&s->cookie);
     csn_set_free(&s->highest);
     s->cookie_dirty = s->refreshing = s->complete = false;
+    s->reconciled_ms = 0;
+    s->reconcile_failed = 0;
     search_read(m, s);
 }
 
@@ -126,7 +128,16 @@ static void reset(struct mirror *m)
     for (unsigned i = 0; i < m->n_searches; i++)
         reset_search(m, &m->searches[i]);
     subtree_read(m);
+    buf_reset(&m->judged);
+    m->judge = false;
+    release_judge_waiting(m);
     txn_abort(&m->t);
+}
+
+void mirror_abort(struct mirror *m)
+{
+    store_abort(m->store, &m->t);
+    reset(m);
 }
 
 int mirror_commit(struct mirror *m, struct err *e)

@@ -115,6 +115,8 @@ int mirror_commit(struct mirror *m, struct err *e);
 bool mirror_is_full(const struct mirror *m);
 /* … then it commits, and begins another one. -1 and *e: that failed, or (ERR_TEMP) the program is to end while `work`. */
 int mirror_pause(struct mirror *m, const char *work, struct err *e);
+/* After a commit that failed in the middle of a round: what was taken in since is dropped too, and memory is read back once more. */
+void mirror_abort(struct mirror *m);
 /* Ends a first load: commits, builds the indexes, begins a new transaction. */
 int mirror_end_load(struct mirror *m, struct err *e);
 /* Gives an action its time, connector and seq and queues it. */
@@ -334,6 +336,8 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion);
 /* The entry of this row is looked up after the commit. */
 void pend_ask(struct mirror *m, struct pending *p);
 int64_t pend_settle_ms(const struct mirror *m);
+/* So long a proven deletion waits, from its detection on. */
+int64_t pend_grace_ms(const struct mirror *m);
 /* Puts a row into the open hold of its kind, or into a new one. */
 void pend_hold(struct mirror *m, struct pending *p, const char *why);
 uint32_t pend_open_hold(struct mirror *m, const struct guarded *of, const char *why);
@@ -376,6 +380,8 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg);
 void release_run(struct mirror *m);
 /* At start: look-ups that were under way when we were killed are asked again, and the guard looks at what waits. */
 void release_recover(struct mirror *m);
+/* The guard looks at all that waits, since what it made of it may not be stored. Writes nothing. */
+void release_judge_waiting(struct mirror *m);
 /* Wall clock of the next thing that happens by itself; -1: nothing. */
 int64_t release_next_due(struct mirror *m);
 

@@ -9,7 +9,7 @@
 /* A look-up that was not answered after so long is asked again; lists of large directories take minutes. */
 #define ASKED_MS ((int64_t)1800 * 1000)
 
-static int64_t grace_ms(const struct mirror *m)
+int64_t pend_grace_ms(const struct mirror *m)
 {
     int64_t settle = m->conf->guard.settle, grace = m->conf->delete_grace;
 
@@ -180,7 +180,7 @@ void pend_confirm(struct mirror *m, struct pending *p, const char *suspicion)
         pend_set_state(m, p->uuid, OBJECT_ORPHAN);
         return;
     }
-    p->due_ms = p->detected_ms + grace_ms(m);
+    p->due_ms = p->detected_ms + pend_grace_ms(m);
     begin_waiting(m, p, suspicion ? suspicion : p->suspect ? suspicion_of(m, p) : "");
 }
 

@@ -144,10 +144,16 @@ static void conclude(struct mirror *m, struct mirror_search *s, const struct syn
                     SLICE_ARG(why), (long long)try_again(m, s));
         return;
     }
-    if (s->complete && !s->unused && !m->load) {
+    if (!s->unused && (!s->complete || m->load)) {   /* a refresh began meanwhile */
+        try_again(m, s);
+        return;
+    }
+    if (!s->unused) {
         if (!course_sweep(m, s, &m->reconcile.census, PHASE_LOCAL))
             return;   /* it is still due */
         sweep_is_through(m, s, true);
+        if (search_shows_objects(s))
+            rebind_end_refresh(m, s);
     }
     set_last(m, s);
     s->reconcile_failed = 0;

@@ -26,6 +26,12 @@ static bool is_hopeless(const struct mirror *m, const struct pending *p)
     return p->reason == PENDING_UNPROVEN && interval > 0 && m->now_ms - p->detected_ms >= interval;
 }
 
+/* Before that a deletion that waits does not go, whatever a look-up says: wall clock. Others need not wait. */
+static int64_t grace_ends(const struct mirror *m, const struct pending *p)
+{
+    return p->reason == PENDING_WAITING ? p->detected_ms + pend_grace_ms(m) : 0;
+}
+
 static void ask_again_later(struct mirror *m, struct pending *p, struct slice why)
 {
     char text[UUID_TEXT];
@@ -41,6 +47,8 @@ static void ask_again_later(struct mirror *m, struct pending *p, struct slice wh
         return;
     }
     p->due_ms = m->now_ms + (int64_t)m->conf->retry_interval * 1000;
+    if (p->due_ms < grace_ends(m, p))
+        p->due_ms = grace_ends(m, p);
     pend_put(m, p);
 }
 
@@ -74,7 +82,10 @@ static void proven(struct mirror *m, struct pending *p)
         break;
     case PENDING_WAITING:
     case PENDING_APPROVED:
-        if (was_asked && depart_must_stay(m, p)) {   /* since it was asked a refresh began, or another look-up */
+        if (m->now_ms < grace_ends(m, p)) {   /* it was looked up for another reason than that its time has come */
+            p->due_ms = grace_ends(m, p);
+            pend_put(m, p);
+        } else if (was_asked && depart_must_stay(m, p)) {   /* since it was asked a refresh began, or another look-up */
             p->due_ms = m->now_ms;
             pend_put(m, p);
         } else if (was_asked) {
@@ -367,6 +378,8 @@ void release_run(struct mirror *m)
     struct buf next = { 0 };
     struct pending p;
 
+    if (m->undone.class != ERR_NONE)
+        return;   /* a commit of this round failed: the rest of it is dropped */
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
     subtree_run(m);
@@ -404,9 +417,23 @@ void release_recover(struct mirror *m)
             p.due_ms = p.due_ms ? m->now_ms : 0;
             pend_put(m, &p);
         }
-        if (p.reason == PENDING_WAITING)
-            pend_judge_later(m, &p);
         arena_reset(&m->a);
     }
     buf_free(&next);
+    release_judge_waiting(m);
+}
+
+void release_judge_waiting(struct mirror *m)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };   /* whoever's commit failed still reads from the mirror's */
+    struct pending p;
+
+    while (pending_next(m->t, NULL, &next, &p, &a)) {
+        if (p.reason == PENDING_WAITING)
+            pend_judge_later(m, &p);
+        arena_reset(&a);
+    }
+    buf_free(&next);
+    arena_free(&a);
 }

@@ -57,7 +57,8 @@ struct mirror_search {
     int64_t caught_up_ms;      /* monotonic: when it was issued again because the provider had caught up; 0: not since */
     int64_t caught_up_after_ms; /* … and how long until that may be so again */
     struct csn_set shown;      /* the CSNs that the provider has shown in this session */
-    int64_t blind_ms;          /* monotonic: since when base or contextCSN can't be read any more (sight.c); 0: they can */
+    bool lost_base;            /* its entry could be read, and can't any more (sight.c) */
+    bool lost_context;         /* … contextCSN */
     bool has_context;          /* contextCSN could be read as this session began */
     bool has_mark;
     uint8_t mark[UUID_BYTES];  /* the base's entryUUID, as this session began */

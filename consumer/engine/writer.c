@@ -427,7 +427,7 @@ static void commit(struct writer *w)
     acked = store_acks(w);
     w->lazy_since_ms = 0;
     if (m->undone.class != ERR_NONE)
-        store_abort(m->store, &m->t);   /* a commit in the middle failed: who asked for what was taken before it must be told so */
+        mirror_abort(m);   /* a commit in the middle failed: who asked for what was taken before it must be told so */
     else
         mirror_commit(m, &e);
     if (m->undone.class != ERR_NONE) {

@@ -427,7 +427,8 @@ static void *source_thread(void *arg)
     struct source *s = arg;
 
     while (!worker_stopping(&s->worker)) {
-        atomic_store(&s->restart, false);
+        if (atomic_exchange(&s->restart, false))
+            searcher_forget(s->searcher);   /* what was told may be lost to who asked for it */
         if (!run_session(s))
             break;
         if (is_polled(s))
