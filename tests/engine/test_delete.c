@@ -440,6 +440,28 @@ Test(deletion, of_one_that_moved_to_another_host)
     expect_nothing();
 }
 
+/* A refresh shows it, as the filter knows nothing of hosts, and so it is looked up before its time. */
+Test(deletion, of_one_that_moved_waits_for_its_time_whatever_is_looked_up)
+{
+    cluster();
+    changes("ann", "mailHost", "mail2", NULL);
+    lost();
+    session(true);
+    tell_present("ann");
+    tell_present("bob");
+    tell_present("eve");
+    done_present();
+    cr_assert(was_asked("ann"));
+    answer();
+    expect_nothing();
+    expect_pending("ann", PENDING_DELETE, PENDING_WAITING);
+    pass_s(299);
+    expect_nothing();
+    pass_s(1);
+    answer();
+    expect("delete ann@example.com (moved, persist)", NULL);
+}
+
 Test(deletion, of_one_that_moved_and_came_back)
 {
     cluster();

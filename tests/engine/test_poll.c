@@ -50,6 +50,26 @@ Test(poll, is_complete_until_the_next_begins)
     cr_assert_neq(mirror->insync_ms, 0);
 }
 
+/* A session of a poll begins without what was lost in the one before. */
+Test(poll, what_cannot_be_read_any_more_is_lost_until_it_can)
+{
+    first_poll();
+    watch();
+    provider_mark(NULL);
+    watch();
+    cr_assert(sight_is_lost(mirror));
+    poll_begins(true);
+    watch();
+    polled(false);
+    watch();
+    cr_assert(sight_is_lost(mirror));
+    cr_assert_not(is_listing_due());
+    provider_mark("base");
+    watch();
+    cr_assert_not(sight_is_lost(mirror));
+    cr_assert(is_listing_due());
+}
+
 Test(poll, deletes_go_out_between_two_polls)
 {
     first_poll();

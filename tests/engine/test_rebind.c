@@ -556,6 +556,33 @@ Test(rebind, a_refresh_that_broke_off_makes_no_strangers)
     expect_pair("ann", "ann2");
 }
 
+/* The search for containers is short and through first. */
+Test(rebind, the_end_of_another_search_makes_no_strangers)
+{
+    scene_containers();
+    three();
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("people", NULL);
+    dir_at("people", "ou=people,dc=example,dc=com");
+    search_begins(false);
+    tell("people");
+    done_present();
+    lost();
+    speak_of(SEARCH_ACCOUNTS);
+    dir_remove("ann");
+    new_ann("Lee");
+    session(true);
+    tell("ann2");
+    speak_of(SEARCH_CONTAINERS);
+    search_begins(true);
+    done_delete();
+    speak_of(SEARCH_ACCOUNTS);
+    tell_gone("ann");
+    done_delete();
+    answers();
+    expect_pair("ann", "ann2");
+}
+
 Test(rebind, two_that_a_refresh_shows_are_two)
 {
     three();
