@@ -331,10 +331,23 @@ static void number(struct txn *t, const char *sink, struct aside_row *row)
     buf_free(&key);
 }
 
+/* A sink whose commit was told to have failed sets aside once more what was stored all the same. */
+static void drop_same(struct txn *t, const char *sink, struct aside_id id)
+{
+    struct arena a = { 0 };
+    struct aside_row old;
+
+    if (aside_get(t, sink, id, &old, &a))
+        remove_row(t, sink, &old);
+    arena_free(&a);
+}
+
 void aside_add(struct txn *t, const char *sink, struct aside_row *row)
 {
     if (row->id.n == ASIDE_NEXT)
         number(t, sink, row);
+    else
+        drop_same(t, sink, row->id);
     if (action_is_rename(row->type) || action_is_delete(row->type))
         aside_supersede(t, sink, row->uuid, row->id, SUPERSEDES_RENAME);
     if (row->state == ASIDE_BEHIND)

@@ -302,6 +302,21 @@ Test(aside, a_create_that_tells_the_state_anew_passes_its_own_and_supersedes_wha
     commit();
 }
 
+Test(aside, one_that_is_set_aside_twice_counts_once)
+{
+    struct sink_row numbers;
+
+    add_update(1, 1, "ann@example.com", ASIDE_RETRY);
+    add_update(1, 1, "ann@example.com", ASIDE_PARKED);
+    sink_row_get(txn, SINK, &numbers);
+    cr_assert_eq(numbers.aside[ASIDE_RETRY], 0u);
+    cr_assert_eq(numbers.aside[ASIDE_PARKED], 1u);
+    cr_assert_eq(get(1).state, ASIDE_PARKED);
+    cr_assert(aside_end(txn, SINK, (struct aside_id){ 1, 0 }));
+    sink_row_get(txn, SINK, &numbers);
+    cr_assert_eq(numbers.aside[ASIDE_PARKED], 0u);
+}
+
 Test(aside, lines_with_one_seq_are_numbered)
 {
     struct action a = action(5, ACTION_ACCOUNT_CREATE, 1, "ann@example.com");
