@@ -71,7 +71,7 @@ Test(compare, kept_fields_do_not_count)
 
 static size_t list_difference(const char *have, const char *wanted)
 {
-    struct slice h[8], w[8];
+    struct slice h[8] = {{0}}, w[8] = {{0}};
     struct differences d = {0};
     size_t n = strlen(have), m = strlen(wanted);
 
