@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "cmd_entry.h"
+#include "dn.h"
 #include "gone.h"
 #include "mem.h"
 #include "objects.h"
@@ -33,18 +34,12 @@ struct wanted {
 
 /* ---- finding ------------------------------------------------------------------------------------------------ */
 
-/* Case and the blanks around separators don't matter in a DN. */
+/* As LDAP compares it; what is no DN as it is. */
 static void put_dn(struct buf *out, struct slice dn)
 {
     buf_reset(out);
-    for (size_t i = 0; i < dn.len; i++) {
-        char c = dn.p[i];
-        bool escaped = i > 0 && dn.p[i - 1] == '\\', edge = i == 0 || i + 1 == dn.len;
-
-        if (c == ' ' && !escaped && (edge || strchr(",=+ ", dn.p[i - 1]) || strchr(",=+ ", dn.p[i + 1])))
-            continue;
-        buf_u8(out, (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c));
-    }
+    if (!dn_normalise(dn, out))
+        buf_add_slice(out, dn);
 }
 
 static bool same_dn(struct wanted *w, struct slice dn, struct buf *scratch)

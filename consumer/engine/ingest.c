@@ -333,22 +333,11 @@ static void forget_waiting(struct mirror *m, const uint8_t *uuid, enum object_ki
         group_forget(m, uuid);
 }
 
-static bool same_dn(struct slice a, struct slice b)
-{
-    struct buf one = { 0 }, other = { 0 };
-    bool same = slice_eq(a, b) ||
-                (dn_normalise(a, &one) && dn_normalise(b, &other) && slice_eq(buf_slice(&one), buf_slice(&other)));
-
-    buf_free(&one);
-    buf_free(&other);
-    return same;
-}
-
 /* A deletion told with another DN than the stored one: it was moved before it went out of sight. The stored one is as it should
  * be while containers are in sync. */
 static bool is_told_elsewhere(const struct mirror *m, struct slice dn, const struct object *told)
 {
-    if (dn.len == 0 || same_dn(dn, told->dn))
+    if (dn.len == 0 || dn_same(dn, told->dn))
         return false;
     for (unsigned i = 0; i < m->n_searches; i++)
         if (!search_shows_objects(&m->searches[i]))

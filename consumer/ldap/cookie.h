@@ -1,6 +1,6 @@
 /* Cookies and the CSN sets in them. Pure.
  *
- * OpenLDAP's form: rid=NNN[,sid=XXX][,csn=CSN(;CSN)*][,delcsn=CSN], a CSN being
+ * OpenLDAP's form: rid=NNN[,sid=SSS][,csn=CSN(;CSN)*][,delcsn=CSN], a CSN being
  * YYYYmmddHHMMSS.uuuuuuZ#cccccc#sss#mmmmmm with sid in hex. Anything else is opaque and kept as it came. */
 #ifndef LDAP_COOKIE_H
 #define LDAP_COOKIE_H

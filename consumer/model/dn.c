@@ -387,6 +387,17 @@ bool dn_normalise(struct slice text, struct buf *out)
     return whole;
 }
 
+bool dn_same(struct slice a, struct slice b)
+{
+    struct buf one = { 0 }, other = { 0 };
+    bool same = slice_eq(a, b) ||
+                (dn_normalise(a, &one) && dn_normalise(b, &other) && slice_eq(buf_slice(&one), buf_slice(&other)));
+
+    buf_free(&one);
+    buf_free(&other);
+    return same;
+}
+
 bool dn_key(struct slice text, struct buf *out)
 {
     size_t start = out->len, kept = DN_KEY_MAX - 17;

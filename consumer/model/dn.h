@@ -24,6 +24,9 @@
 /* Appends the canonical form. False, and *out as it was, if the text is no DN. The empty DN gives nothing and true. */
 bool dn_normalise(struct slice text, struct buf *out);
 
+/* Whether both name the same entry. Texts that are no DNs are the same if their bytes are. */
+bool dn_same(struct slice a, struct slice b);
+
 /* Appends the canonical form, cut to DN_KEY_MAX bytes: what of a longer one is left over stands at its end as a hash. For keys
  * that have a bound, and for what is compared with them. False as above. */
 #define DN_KEY_MAX 400

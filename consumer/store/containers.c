@@ -17,17 +17,6 @@ static uint64_t hash_of(struct slice dn)
     return hash;
 }
 
-static bool same_dn(struct slice a, struct slice b)
-{
-    struct buf one = { 0 }, other = { 0 };
-    bool same = slice_eq(a, b) ||
-                (dn_normalise(a, &one) && dn_normalise(b, &other) && slice_eq(buf_slice(&one), buf_slice(&other)));
-
-    buf_free(&one);
-    buf_free(&other);
-    return same;
-}
-
 static void dn_row(uint64_t hash, const uint8_t *uuid, struct buf *key)
 {
     buf_u64(key, hash);
@@ -147,7 +136,7 @@ bool containers_at(struct txn *t, struct slice dn, struct buf *next, struct cont
             uint8_t uuid[UUID_BYTES];
 
             memcpy(uuid, key.p + 8, UUID_BYTES);
-            found = containers_get(t, uuid, c, a) && same_dn(c->dn, dn);
+            found = containers_get(t, uuid, c, a) && dn_same(c->dn, dn);
         }
     }
     buf_free(&prefix);

@@ -249,3 +249,12 @@ Test(dn, two_ways_to_write_a_random_dn_are_equal_and_another_dn_is_not)
         buf_free(&a), buf_free(&b), buf_free(&c), buf_free(&na), buf_free(&nb), buf_free(&nc);
     }
 }
+
+Test(dn, same)
+{
+    cr_expect(dn_same(slice_of("UID=Ann, ou=People,dc=x"), slice_of("uid=ann,OU=people,dc=X")));
+    cr_expect(dn_same(slice_of("cn=a\\2Cb"), slice_of("cn=a\\,b")));
+    cr_expect_not(dn_same(slice_of("uid=ann,dc=x"), slice_of("uid=ann,dc=y")));
+    cr_expect(dn_same(slice_of("no dn"), slice_of("no dn")));
+    cr_expect_not(dn_same(slice_of("no dn"), slice_of("No dn")));
+}
