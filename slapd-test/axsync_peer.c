@@ -293,12 +293,30 @@ static void answer_containers(struct connection *c, ber_int_t id)
 }
 
 /* A script may take its time, and the daemon asks where we stand before each search: so it runs when both have come. */
+static void refuse_containers(struct connection *c, ber_int_t id)
+{
+    say_result(&(struct peer_search){.connection = c, .id = id}, 53, "refreshAndPersist only");
+    c->containers = id;
+}
+
+/* The mode is the first of what the control's value holds. */
+static bool is_refresh_only(const struct berval *request)
+{
+    const char *value = memmem(request->bv_val, request->bv_len, SYNC_REQUEST, strlen(SYNC_REQUEST));
+    const char *end = request->bv_val + request->bv_len;
+
+    return value != NULL && memmem(value, (size_t)(end - value), "\x0a\x01\x01", 3) != NULL;
+}
+
 static void answer_sync(struct connection *c, ber_int_t id, const struct berval *request)
 {
     struct peer *p = c->peer;
 
     if (memmem(request->bv_val, request->bv_len, "organizationalUnit", strlen("organizationalUnit"))) {
-        answer_containers(c, id);
+        if (is_refresh_only(request))
+            refuse_containers(c, id);
+        else
+            answer_containers(c, id);
     } else {
         c->waiting = id;
         c->cookie = cookie_in(request);

@@ -1,5 +1,6 @@
 /* The whole program against a scripted server: what RFC 4533 allows and slapd never says, and what no server should. */
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -359,6 +360,80 @@ Test(results, refresh_required, .timeout = 280)
     axsync_read_output(a);
     CHECK(a, a->target.lines == 4, "%zu lines", a->target.lines);
     end(&a, &p);
+}
+
+static atomic_int refused_with;   /* 0: the control is taken */
+
+static void refusing(struct peer_search *s, unsigned number, const char *cookie)
+{
+    (void)number, (void)cookie;
+    if (refused_with == 0)
+        four(s, 2);
+    else
+        say_result(s, refused_with == 1000 ? 0 : refused_with, "not here");
+}
+
+/* A control that is refused for a reason that waiting won't cure: plain searches find all, one line says why, and the better mode is
+ * back once it works. */
+static void auto_polls_where_refused(int rc, const char *line)
+{
+    struct peer *p = peer_new(refusing, 1, 4);
+    struct axsync *a;
+    size_t lines;
+
+    refused_with = rc;
+    a = peer_axsync(p, "mode = auto\npollingInterval = 1\n");
+    axsync_start(a);
+    AWAIT_PEOPLE(a, 1, 2, 3, 4);
+    axsync_await_log(a, line);
+    peer_put(p, 5, true);
+    peer_set_csn(p, 2);
+    AWAIT_PEOPLE(a, 1, 2, 3, 4, 5);
+    CHECK(a, axsync_log_count(a, " mode ") <= 2 && axsync_log_count(a, line) == 1, "it says it again and again");
+    axsync_read_output(a);
+    lines = a->target.lines;
+    refused_with = 0;
+    peer_put(p, 5, false);
+    axsync_await_log(a, "mode persist: it works again");
+    AWAIT_PEOPLE(a, 1, 2, 3, 4);
+    CHECK(a, a->target.lines == lines + 1, "%zu lines", a->target.lines);
+    end(&a, &p);
+}
+
+Test(results, insufficient_access_to_the_control, .timeout = 120)
+{
+    auto_polls_where_refused(50, "mode search: ldap");
+}
+
+Test(results, a_critical_extension_that_is_not_there, .timeout = 120)
+{
+    auto_polls_where_refused(12, "mode search: ldap");
+}
+
+Test(results, a_proxy_that_is_unwilling, .timeout = 120)
+{
+    auto_polls_where_refused(53, "refuses the sync search");
+}
+
+Test(results, a_protocol_error, .timeout = 120)
+{
+    auto_polls_where_refused(2, "refuses the sync search");
+}
+
+Test(results, not_supported, .timeout = 120)
+{
+    auto_polls_where_refused(92, "refuses the sync search");
+}
+
+Test(results, operations_errors, .timeout = 120)
+{
+    auto_polls_where_refused(1, "refuses the sync search");
+}
+
+/* Success without a persist stage, and without a word of what was shown. */
+Test(results, ended_with_success, .timeout = 120)
+{
+    auto_polls_where_refused(1000, "mode search: ldap");
 }
 
 /* ---- trouble ------------------------------------------------------------------------------------------------ */

@@ -20,6 +20,9 @@
 
 #define DS389_KEY "nsUniqueId"
 
+/* The entry whose aci gives the right to the sync control. */
+#define DS389_FEATURE "oid=1.3.6.1.4.1.4203.1.9.1.1,cn=features,cn=config"
+
 /* Whether a root DSE, of which at least DS389_VENDOR was asked for, is one of such a server. root may be NULL. */
 #define DS389_VENDOR "vendorName"
 bool ds389_is_it(const struct entry *root);

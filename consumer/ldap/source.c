@@ -160,7 +160,7 @@ static bool lists_no_sync(struct source *s, LDAP *ld)
     directory_close(&d);
     if (!root.lists_controls || root.sync)
         return false;
-    note_mode(s, modes_refused(&s->modes, 0, uri_of(s), "", first_trial_ms(s), clock_mono_ms()));
+    note_mode(s, modes_refused(&s->modes, MODES_NOT_LISTED, uri_of(s), "", first_trial_ms(s), clock_mono_ms()));
     begin_anew_at_once(s);
     return true;
 }
@@ -330,6 +330,8 @@ static enum session_step search_on(struct source *s, LDAP *ld, struct err *e)
         enter_insync(s);
     else if (step == SESSION_GOES_ON)
         note_failure(s);
+    if (step == SESSION_GOES_ON && s->session.failure.class != ERR_NONE)
+        modes_search_failed(&s->modes, s->session.failure.code);
     return step;
 }
 
@@ -357,6 +359,12 @@ static void log_connected(const struct source *s)
         log_debug(s->settings->subject, "connected to %s", s->settings->conn.uris[atomic_load(&s->uri)]);
 }
 
+/* By whatever lies between us and the directory: it closes the connection, or ends the search with a result. */
+static bool is_cut(const struct source *s, enum session_step step)
+{
+    return step == SESSION_GONE || (step == SESSION_GOES_ON && s->session.failure.class != ERR_NONE);
+}
+
 /* One session from connect to close. False: the reader is gone. */
 static bool run_session(struct source *s)
 {
@@ -379,7 +387,7 @@ static bool run_session(struct source *s)
     log_connected(s);
     step = source_mode(s) == SOURCE_SEARCH ? search_on(s, ld, &e) : listen_on(s, ld, &e);
     close_when_allowed(s, &ld);
-    note_mode(s, modes_lost(&s->modes, step == SESSION_GONE, first_trial_ms(s), clock_mono_ms()));
+    note_mode(s, modes_lost(&s->modes, is_cut(s, step), first_trial_ms(s), clock_mono_ms()));
     if (worker_stopping(&s->worker) || step == SESSION_READER_GONE)
         return false;
     if (step == SESSION_GONE && !interrupted(s))
