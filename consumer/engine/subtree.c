@@ -35,19 +35,19 @@ bool subtree_in_place(const struct mirror *m, const struct mirror_search *s, str
     return in;
 }
 
-/* Whether a search of objects shows something at or under this DN. */
-static bool touches(const struct mirror *m, struct slice dn)
+/* The searches of objects that show something at or under this DN: 1 << their index. */
+static unsigned touching(const struct mirror *m, struct slice dn)
 {
     struct buf canonical = { 0 };
-    bool touch = false;
+    unsigned touch = 0;
 
     if (dn_normalise(dn, &canonical))
-        for (unsigned i = 0; i < m->n_searches && !touch; i++) {
+        for (unsigned i = 0; i < m->n_searches; i++) {
             const struct mirror_search *s = &m->searches[i];
 
-            touch = search_shows_objects(s) && search_spec(m, s)->scope == LDAP_SCOPE_SUBTREE &&
-                    (dn_within(buf_slice(&canonical), buf_slice(&s->base)) ||
-                     dn_within(buf_slice(&s->base), buf_slice(&canonical)));
+            if (search_shows_objects(s) && search_spec(m, s)->scope == LDAP_SCOPE_SUBTREE &&
+                (dn_within(buf_slice(&canonical), buf_slice(&s->base)) || dn_within(buf_slice(&s->base), buf_slice(&canonical))))
+                touch |= 1U << i;
         }
     buf_free(&canonical);
     return touch;
@@ -86,7 +86,7 @@ static void store(struct mirror *m, const struct container *c)
 
 static void take_new(struct mirror *m, struct mirror_search *s, struct container *c, bool read)
 {
-    c->fetch = !read && !is_shown_anyway(m, s) && touches(m, c->dn);
+    c->fetch = !read && !is_shown_anyway(m, s) && touching(m, c->dn);
     store(m, c);
     if (c->fetch)
         fetch_later(m, c->uuid);
@@ -100,10 +100,11 @@ static void take_moved(struct mirror *m, struct mirror_search *s, struct contain
     if (!mirror_settle_load(m))
         return;
     log_info(m->subject, "%.*s is %.*s now, and all that lies under it", SLICE_ARG(from), SLICE_ARG(c->dn));
-    if (touches(m, from))
-        store(m, c);
-    else
+    /* From ou=people to ou=groups the accounts under it left, and the groups under it, which nobody showed, have come. */
+    if (touching(m, c->dn) & ~touching(m, from))
         take_new(m, s, c, read);
+    else
+        store(m, c);
     if (subtree_move(m, from, c->dn, phase, &e) != 0)
         give_up(m, &e);
 }
@@ -182,6 +183,8 @@ void subtree_answer(struct mirror *m, struct mirror_search *s, const struct sync
     struct arena a = { 0 };
     struct container c;
 
+    if (overtaken_answer(m, s, msg))
+        return;
     if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN)
         return;   /* asked again by whoever needs to know, or by the next reconciling */
     if (msg->outcome == LOOKUP_IN_PLACE) {

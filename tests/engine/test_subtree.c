@@ -659,3 +659,18 @@ Test(beside, one_moved_in_is_read)
     read_subtree(0);
     expect("create eve@example.com (add, local)", NULL);
 }
+
+Test(beside, one_moved_from_the_base_of_accounts_to_that_of_groups_is_read)
+{
+    speak_of(SEARCH_GROUPS);
+    dir_put("team", NULL);
+    dir_at("team", "cn=team," SALES);
+    speak_of(SEARCH_CONTAINERS);
+    dir_rename("sales", "ou=sales,ou=groups,dc=example,dc=com");
+    dir_rename("team", "cn=team,ou=sales,ou=groups,dc=example,dc=com");
+    tell("sales");
+    expect_pending("bob", PENDING_DELETE, PENDING_UNPROVEN);
+    answer();
+    read_subtree(0);
+    expect("group.create team@example.com (add, local)", NULL);
+}
