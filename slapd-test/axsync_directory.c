@@ -10,6 +10,7 @@
 
 #define PEOPLE "ou=people,dc=example,dc=com"
 #define DOMAIN "example.com"
+#define EVERYBODY "(objectClass=inetOrgPerson)"
 
 /* SPEC.md 2.5, the attributes of the standard schema. */
 static const struct rule {
@@ -199,7 +200,7 @@ static LDAPMessage *search(LDAP *ld, const struct directory_view *view)
 {
     char *attributes[] = {(char *)(uintptr_t)"*", (char *)(uintptr_t)"entryUUID", (char *)(uintptr_t)"nsUniqueId", NULL};
     const char *base = view && view->base ? view->base : PEOPLE;
-    const char *filter = view && view->filter ? view->filter : "(objectClass=inetOrgPerson)";
+    const char *filter = view && view->filter ? view->filter : EVERYBODY;
     LDAPMessage *result = NULL;
     int rc = ldap_search_ext_s(ld, base, LDAP_SCOPE_SUBTREE, filter, attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT,
                                &result);
@@ -244,15 +245,14 @@ static void be_member(json_t *members, const char *address)
 /* The address of the account or group at a DN, if there is one; a malformed DN names nobody. */
 static void add_dn(LDAP *ld, json_t *members, const struct directory_groups *view, char *dn)
 {
-    char *attributes[] = {(char *)(uintptr_t)"mail", (char *)(uintptr_t)"cn", NULL}, *uid = strstr(dn, "#'"), *filter, *name;
+    char *attributes[] = {(char *)(uintptr_t)"mail", (char *)(uintptr_t)"cn", NULL}, *uid = strstr(dn, "#'"), *name;
+    const char *accounts = view->accounts ? view->accounts : EVERYBODY;
     LDAPMessage *result = NULL, *entry;
     bool group = strcasestr(dn, "ou=groups,") != NULL;
 
     if (uid)
         *uid = '\0';
-    if (asprintf(&filter, "(|(objectClass=inetOrgPerson)%s)", view->filter) < 0)
-        abort();
-    if (ldap_search_ext_s(ld, dn, LDAP_SCOPE_BASE, filter, attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &result) ==
+    if (ldap_search_ext_s(ld, dn, LDAP_SCOPE_BASE, group ? view->filter : accounts, attributes, 0, NULL, NULL, NULL, LDAP_NO_LIMIT, &result) ==
             LDAP_SUCCESS &&
         (entry = ldap_first_entry(ld, result)) != NULL && (group || strcasestr(dn, "ou=people,") != NULL)) {
         char *address;
@@ -264,7 +264,6 @@ static void add_dn(LDAP *ld, json_t *members, const struct directory_groups *vie
         free(name);
     }
     ldap_msgfree(result);
-    free(filter);
 }
 
 /* The account of a name, if there is one. */
@@ -304,18 +303,14 @@ static json_t *members_of(LDAP *ld, LDAPMessage *entry, const struct directory_g
     return members;
 }
 
-json_t *directory_groups(struct slapdtest *server, const struct directory_groups *view)
+json_t *directory_groups_on(LDAP *ld, const struct directory_groups *view)
 {
     const struct directory_view all = {.base = "ou=groups,dc=example,dc=com", .filter = view->filter};
-    json_t *groups = json_object();
-    LDAPMessage *result;
-    LDAP *ld;
+    LDAPMessage *result = search(ld, &all);
+    json_t *groups = result ? json_object() : NULL;
 
-    if (slapdtest_connect(server, slapdtest_rootdn(server), NULL, &ld) != 0)
-        return NULL;
-    result = search(ld, &all);
-    for (LDAPMessage *entry = ldap_first_entry(ld, result); entry != NULL; entry = ldap_next_entry(ld, entry)) {
-        char *cn = smallest(ld, entry, "cn"), *uuid = smallest(ld, entry, "entryUUID"), *address = with_domain(cn);
+    for (LDAPMessage *entry = result ? ldap_first_entry(ld, result) : NULL; entry != NULL; entry = ldap_next_entry(ld, entry)) {
+        char *cn = smallest(ld, entry, "cn"), *uuid = key_of(ld, entry), *address = with_domain(cn);
 
         json_object_set_new(groups, address, json_pack("{s:s,s:{},s:o}", "uuid", uuid, "set", "members", members_of(ld, entry, view)));
         free(cn);
@@ -323,6 +318,32 @@ json_t *directory_groups(struct slapdtest *server, const struct directory_groups
         free(address);
     }
     ldap_msgfree(result);
+    return groups;
+}
+
+json_t *directory_groups(struct slapdtest *server, const struct directory_groups *view)
+{
+    json_t *groups;
+    LDAP *ld;
+
+    if (slapdtest_connect(server, slapdtest_rootdn(server), NULL, &ld) != 0)
+        return NULL;
+    groups = directory_groups_on(ld, view);
     ldap_unbind_ext_s(ld, NULL, NULL);
     return groups;
+}
+
+void directory_dns(LDAP *ld, const char *base, const char *filter, json_t *dns)
+{
+    const struct directory_view all = {.base = base, .filter = filter};
+    LDAPMessage *result = search(ld, &all);
+
+    for (LDAPMessage *entry = result ? ldap_first_entry(ld, result) : NULL; entry != NULL; entry = ldap_next_entry(ld, entry)) {
+        char *key = key_of(ld, entry), *dn = ldap_get_dn(ld, entry);
+
+        json_object_set_new(dns, key ? key : "", json_string(dn));
+        free(key);
+        ldap_memfree(dn);
+    }
+    ldap_msgfree(result);
 }

@@ -27,7 +27,12 @@ struct directory_groups {
     const char *filter;      /* "(objectClass=groupOfNames)" */
     const char *member;      /* the attribute; memberUid: names */
     const char *addresses;   /* the attribute of more members, as addresses; NULL: none */
+    const char *accounts;    /* who is an account; NULL: (objectClass=inetOrgPerson) */
 };
 json_t *directory_groups(struct slapdtest *server, const struct directory_groups *view);
+json_t *directory_groups_on(struct ldap *ld, const struct directory_groups *view);
+
+/* Adds what there is at and under a DN, which is there: uuid → DN. */
+void directory_dns(struct ldap *ld, const char *base, const char *filter, json_t *dns);
 
 #endif

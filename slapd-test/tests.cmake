@@ -1,7 +1,7 @@
 # The integration tests: the whole program on a real slapd.
 
 add_library(axsync_run STATIC axsync_run.c axsync_await.c axsync_target.c axsync_directory.c
-  axsync_relay.c axsync_peer.c axsync_life.c)
+  axsync_relay.c axsync_peer.c axsync_life.c axsync_world.c)
 target_compile_definitions(axsync_run PRIVATE
   AXSYNC_BINARY="$<TARGET_FILE:axsync>"
   AXSYNC_OUTPUTS="${CMAKE_CURRENT_BINARY_DIR}/outputs")
@@ -45,6 +45,17 @@ foreach(suite life lost search modes random)
     SKIP_REGULAR_EXPRESSION "SKIPPED: 389-ds-base is not installed")
   list(APPEND integration_tests ds389.${suite})
 endforeach()
+
+# A whole directory's random life, in each mode.
+add_executable(it_world it_world.c dstest.c dstest_data.c)
+target_link_libraries(it_world PRIVATE axsync_run)
+add_dependencies(it_world axsync)
+add_test(NAME slapd.world COMMAND it_world --filter slapd/*)
+set_tests_properties(slapd.world PROPERTIES TIMEOUT 1600 LABELS slapd FAIL_REGULAR_EXPRESSION "Tested: 0 ")
+add_test(NAME ds389.world COMMAND it_world --filter ds389/*)
+set_tests_properties(ds389.world PROPERTIES TIMEOUT 1600 LABELS 389 FAIL_REGULAR_EXPRESSION "Tested: 0 "
+  SKIP_REGULAR_EXPRESSION "SKIPPED: 389-ds-base is not installed")
+list(APPEND integration_tests slapd.world ds389.world)
 
 # The whole program between a real slapd and the emulator of Axigen's CLI.
 set(axigen_tests axigen axigen_kill verify_target)

@@ -173,7 +173,7 @@ void fetch_listed(struct mirror *m, struct mirror_search *s, const struct sync_m
         return;
     if (!m->context_trusted || s->behind)   /* then it counts as one that is gone: behind_is_past() */
         f->failed = true;
-    else if (census_has(&f->gone, msg->entry->uuid))
+    else if (census_has(&f->gone, msg->entry->uuid) || overtaken_row(m, s, msg->entry))
         return;
     else if (search_shows_objects(s))
         ingest_entry(m, s, msg->entry, PHASE_LOCAL);

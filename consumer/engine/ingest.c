@@ -439,7 +439,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
 
 static void take_content(struct mirror *m, struct mirror_search *s, const struct entry *e)
 {
-    overtaken_note(m, e);
+    overtaken_note(m, s, e);
     if (search_shows_objects(s))
         ingest_entry(m, s, e, phase_now(s));
     else
@@ -457,6 +457,7 @@ static void take_row(struct mirror *m, struct mirror_search *s, const struct ent
 
 static void take_gone(struct mirror *m, struct mirror_search *s, const uint8_t *uuid, struct slice dn)
 {
+    overtaken_note_gone(m, s, uuid);
     if (search_shows_objects(s))
         ingest_gone(m, s, uuid, dn);
     else

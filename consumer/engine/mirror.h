@@ -78,7 +78,7 @@ struct mirror {
     bool judge;                /* something began to wait: the guard must look */
     struct buf judged;         /* … at these: struct guarded */
     uint32_t asked;            /* requests to the probe that were sent and not yet ended */
-    struct buf overtaken;      /* UUIDs that were told of meanwhile: overtaken.c */
+    struct buf overtaken;      /* who was told of meanwhile: overtaken.c */
     unsigned asked_search;     /* … for which search the last one was */
     struct csn_set asked_highest; /* the search's highest when it was sent: what came since says nothing of the answers */
     bool context_trusted;      /* the answers under way count */
@@ -268,10 +268,12 @@ void poll_keep_server(struct mirror *m, struct mirror_search *s);
 
 /* overtaken.c: stamps of whole seconds */
 
-/* The content of an entry was told. */
-void overtaken_note(struct mirror *m, const struct entry *e);
-/* Whether the answer to a look-up may be older than what was told; then it is asked for again. */
+/* The content of an entry was told, or that it is gone. */
+void overtaken_note(struct mirror *m, const struct mirror_search *s, const struct entry *e);
+void overtaken_note_gone(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid);
+/* Whether the answer to a look-up, or what was listed with its content, may be older than what was told; then it is asked for again. */
 bool overtaken_answer(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg);
+bool overtaken_row(struct mirror *m, struct mirror_search *s, const struct entry *e);
 /* A request is through. */
 void overtaken_end(struct mirror *m);
 
@@ -313,8 +315,8 @@ void anew_after(struct mirror *m, const struct entry *e, const struct anew *befo
 
 /* pend.c: becoming pending, coming back */
 
-/* A deletion was reported or is supposed: it becomes pending, if it is not yet. proven: no look-up is needed. */
-void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
+/* A deletion was reported or is supposed: it becomes pending, if it is not yet (false: it was). proven: no look-up is needed. */
+bool pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect);
 /* Suspicion arose: an absence that has not gone out becomes a hold, once it is proven. why: NULL for a general one. */
 void pend_suspect(struct mirror *m, struct pending *p, const char *why);

@@ -195,7 +195,7 @@ static struct pending new_row(const struct mirror *m, const struct object *told,
     return p;
 }
 
-void pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
+bool pend_delete(struct mirror *m, const struct object *told, enum cause cause, enum phase_word phase, bool proven,
                  bool suspect)
 {
     struct pending p;
@@ -207,16 +207,17 @@ void pend_delete(struct mirror *m, const struct object *told, enum cause cause, 
         }
         if (suspect)
             pend_suspect(m, &p, NULL);
-        return;
+        return false;
     }
     p = new_row(m, told, PENDING_DELETE, cause, phase);
     p.suspect = suspect;
     if (proven) {
         pend_confirm(m, &p, NULL);
-        return;
+        return true;
     }
     p.reason = PENDING_UNPROVEN;
     pend_put(m, &p);
+    return true;
 }
 
 void pend_clear(struct mirror *m, const struct object *told, field_id field, struct slice alias, enum phase_word phase)

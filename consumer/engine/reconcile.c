@@ -123,7 +123,7 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
         return;
     census_saw(&r->census, e->uuid);
     if (!search_shows_objects(r->search)) {
-        if (m->context_trusted)
+        if (m->context_trusted && !overtaken_row(m, r->search, e))
             subtree_take(m, r->search, e, PHASE_LOCAL, false);
         return;
     }

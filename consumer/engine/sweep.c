@@ -40,22 +40,26 @@ static int pause_sweep(struct mirror *m, struct mirror_search *s, enum phase_wor
     return mirror_pause(m, "what was not shown is made pending", e);
 }
 
+/* What was pending before, as a hold or an orphan, is not news: it is missing in every poll. */
 static int make_pending(struct mirror *m, struct mirror_search *s, struct slice absent, enum phase_word phase, bool suspect,
                         struct err *e)
 {
     struct object told;
+    size_t fresh = 0;
     int rc = 0;
 
     for (size_t i = 0; i < absent.len && rc == 0; i += UUID_BYTES) {
         const uint8_t *uuid = (const uint8_t *)absent.p + i;
 
         if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
-            pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
+            fresh += pend_delete(m, &told, CAUSE_ABSENT, phase, false, suspect);
         else
             search_ask(s, uuid);   /* waits for an address, or is invalid */
         arena_reset(&m->a);
         rc = pause_sweep(m, s, phase, e);
     }
+    if (fresh)
+        log_info(m->subject, "%zu known entries were not shown; looking each up", fresh);
     return rc;
 }
 
@@ -88,8 +92,6 @@ bool sweep_objects(struct mirror *m, struct mirror_search *s, struct census *cen
     int rc;
 
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
-    if (f.absent.len)
-        log_info(m->subject, "%zu known entries were not shown; looking each up", f.absent.len / UUID_BYTES);
     rc = make_pending(m, s, buf_slice(&f.absent), phase, suspect, &e);
     if (rc == 0)
         buf_add_slice(&s->ask, buf_slice(&f.unknown));

@@ -44,6 +44,7 @@ static bool is_389;
 static const char *mark = "base";
 static bool apart;           /* provider_closed() */
 static size_t n_asked;
+static void (*meanwhile_change)(void);
 
 static void content_free(struct content *c)
 {
@@ -68,6 +69,7 @@ void directory_forget(void)
     spoken_of = 0;
     provider = -1;
     is_389 = false;
+    meanwhile_change = NULL;
     mark = "base";
     apart = false;
     session_number = token = 0;
@@ -774,6 +776,18 @@ void watchdog(void)
     scene_round(b);
 }
 
+void meanwhile(void (*change)(void))
+{
+    meanwhile_change = change;
+}
+
+/* Only where a change is told in the midst of it does it matter which request it is: so in each. */
+static void come_meanwhile(void)
+{
+    if (meanwhile_change)
+        meanwhile_change();
+}
+
 size_t read_subtree(int rc)
 {
     struct mirror_search *s;
@@ -798,6 +812,7 @@ size_t read_subtree(int rc)
                 came++;
             }
         free(base);
+        come_meanwhile();
         end_answer(b, rc);
         if (rc)
             break;
@@ -838,6 +853,7 @@ void list_everything(int rc)
     m->token = token;
     m->rc = rc;
     m->text = slice_of(rc ? "size limit" : "");
+    come_meanwhile();
     scene_round(b);
 }
 

@@ -141,6 +141,8 @@ void list_everything(int rc);
 bool is_subtree_due(void);   /* that of a container which came is to be read */
 /* It is read, by as many requests as it takes; not 0: each ends with that. Returns how many entries came. */
 size_t read_subtree(int rc);
+/* From now on it happens when the server has given what such a request reads, or lists, and before that has come. */
+void meanwhile(void (*change)(void));
 
 void watchdog(void);   /* it reads contextCSN */
 

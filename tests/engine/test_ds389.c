@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "harness.h"
+#include "scene.h"
 
 static void begin(void)
 {
@@ -125,4 +126,124 @@ Test(ds389, a_number_that_moves_without_a_message_issues_the_search_again)
     pass_s(2 * conf.watchdog_interval);
     watch();
     expect_restart("lastChangeNumber moved");
+}
+
+/* ---- containers: an answer that was read before a change, and comes after the message of it -------------------- */
+
+#define PEOPLE "ou=people,dc=example,dc=com"
+#define SALES  "ou=sales," PEOPLE
+#define SOLD   "ou=sold," PEOPLE
+
+/* bob is in ou=sales. */
+static void begin_with_branches(void)
+{
+    scene_open();
+    scene_containers();
+    provider_is_389();
+    conf.reconcile_interval = 3600;
+    dir_put_many(10);
+    dir_put("bob", NULL);
+    dir_at("bob", "uid=bob," SALES);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("sales", NULL);
+    dir_at("sales", SALES);
+    session(false);
+    speak_of(SEARCH_CONTAINERS);
+    search_begins(false);
+    speak_of(SEARCH_ACCOUNTS);
+    tell_all();
+    done_delete();
+    speak_of(SEARCH_CONTAINERS);
+    tell_all();
+    done_delete();
+    expect_many(11, "create ");
+}
+
+TestSuite(ds389_branches, .init = begin_with_branches, .fini = scene_close, .timeout = 60);
+
+static void rename_once(void)
+{
+    dir_rename("sales", SOLD);
+    meanwhile(NULL);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    expect_dn("bob", "uid=bob," SOLD);
+}
+
+/* What was overtaken is asked for, and told as it is. */
+static void stands_renamed(void)
+{
+    cr_assert(was_asked("sales"));
+    answer_without_context("ldap://one");
+    expect_dn("bob", "uid=bob," SOLD);
+    expect_none("bob");
+    expect_nothing();
+}
+
+static void rename_when_listed(void)
+{
+    if (mirror->reconcile.search == &mirror->searches[1])
+        rename_once();
+}
+
+Test(ds389_branches, a_listing_that_a_rename_overtook)
+{
+    cr_assert_not(is_listing_due());
+    pass_s(3600);
+    meanwhile(rename_when_listed);
+    while (is_listing_due())
+        list_everything(0);
+    stands_renamed();
+}
+
+Test(ds389_branches, a_look_up_that_a_rename_overtook)
+{
+    uint8_t uuid[UUID_BYTES];
+
+    uuid_of("sales", uuid);
+    search_ask(&mirror->searches[1], uuid);
+    scene_round(NULL);
+    rename_once();
+    dir_at("sales", SALES);   /* so it was when it was read */
+    answer_without_context("ldap://one");
+    dir_at("sales", SOLD);
+    stands_renamed();
+}
+
+/* It is away and back again, and the look-up found it gone. */
+Test(ds389_branches, a_look_up_that_its_return_overtook)
+{
+    tell_gone("sales");
+    cr_assert(was_asked("sales"));
+    tell("sales");
+    answer_as(LOOKUP_DELETED);
+    cr_assert(was_asked("sales"));
+    answer_without_context("ldap://one");
+    dir_rename("sales", SOLD);
+    tell("sales");
+    expect_dn("bob", "uid=bob," SOLD);
+}
+
+static void eve_changes(void)
+{
+    if (mirror->fetch.at != 0)
+        return;
+    meanwhile(NULL);
+    speak_of(SEARCH_ACCOUNTS);
+    changes("eve", "givenName", "Evita", NULL);
+}
+
+/* Who lies under one that came is read, and changed meanwhile. */
+Test(ds389_branches, a_reading_that_a_change_overtook)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", "givenName", "Eve", NULL);
+    dir_at("eve", "uid=eve,ou=new," PEOPLE);
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    tell("new");
+    meanwhile(eve_changes);
+    read_subtree(0);
+    expect("create eve@example.com contactInfo.firstName=Evita (add, persist)", NULL);
+    cr_assert(was_asked("eve"));
 }
