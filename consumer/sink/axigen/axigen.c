@@ -157,6 +157,8 @@ static void unsaved(struct axigen *ax, struct axigen_work *w, const char *words)
         axigen_put(ax, uuid, &w->safe);
     else
         ax->records->del(ax->records->ctx, uuid);
+    for (const struct axigen_before *b = w->before; b; b = b->next)
+        axigen_put(ax, b->uuid, &b->rec);
 }
 
 int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n)
@@ -208,6 +210,19 @@ static void find_rebind(struct axigen *ax, struct axigen_work *w)
                     SLICE_ARG(w->action->from));
 }
 
+/* Recorded as the other kind, a uuid has one record. A group that is gone holds no mail: it is left as policy left it, and forgotten. An
+ * account may hold mail, and what is due of it stands in its record. */
+static void other_kind(struct axigen_work *w)
+{
+    if (w->action->type != ACTION_ACCOUNT_CREATE || w->rec.state == RECORD_ACTIVE) {
+        axigen_note(w, OUTCOME_PARK, "what is recorded of this entry is the %s %.*s", object_kind_name(w->rec.kind),
+                    SLICE_ARG(w->rec.address));
+        return;
+    }
+    w->was_group = slice_eq(w->rec.address, w->action->address);
+    w->known = w->was_group;
+}
+
 static void prepare(struct axigen *ax, struct axigen_work *w)
 {
     enum action_type t = w->action->type;
@@ -219,8 +234,7 @@ static void prepare(struct axigen *ax, struct axigen_work *w)
     w->has_safe = w->known;
     w->safe = w->rec;
     if (w->known && (w->rec.kind == OBJECT_GROUP) != is_group(w))
-        axigen_note(w, OUTCOME_PARK, "what is recorded of this entry is the %s %.*s", object_kind_name(w->rec.kind),
-                    SLICE_ARG(w->rec.address));
+        other_kind(w);
     w->home = axigen_domain(w->action->address);
     w->apart = t == ACTION_ACCOUNT_CREATE && crosses(w);
     if (crosses(w) && !w->apart && t != ACTION_ACCOUNT_RENAME)

@@ -352,13 +352,26 @@ static bool held_by_another(struct axigen *ax, const struct axigen_work *w, stru
            memcmp(uuid, w->action->uuid, UUID_BYTES) != 0 && axigen_get(ax, uuid, rec);
 }
 
+/* If the domain's COMMIT is refused, nothing of it may have happened. */
+static void remember(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, const struct axigen_record *rec)
+{
+    struct axigen_before *b = arena_alloc(&ax->arena, sizeof(*b));
+
+    *b = (struct axigen_before){.next = w->before, .rec = *rec};
+    memcpy(b->uuid, uuid, UUID_BYTES);
+    w->before = b;
+}
+
 /* From one that is gone. */
 static int take_from(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                      struct slice address, bool *made)
 {
+    remember(ax, w, uuid, rec);
     if (!slice_eq(rec->address, address))
         return alias_off(ax, w, uuid, rec, address, made);
-    return rec->kind == OBJECT_GROUP ? axigen_group_aside(ax, uuid, rec) : account_aside(ax, w, uuid, rec, made);
+    if (rec->kind == OBJECT_GROUP)
+        return axigen_group_aside(ax, uuid, rec, axigen_aside(ax, uuid, axigen_domain(address)));
+    return account_aside(ax, w, uuid, rec, made);
 }
 
 bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w)

@@ -44,6 +44,13 @@ struct axigen {
 /* How an item's account was opened. */
 enum axigen_opened { OPENED_NOT, OPENED_REFUSED, OPENED };
 
+/* A record of somebody else's, as it was before an item took an address from him. */
+struct axigen_before {
+    struct axigen_before *next;
+    uint8_t uuid[UUID_BYTES];
+    struct axigen_record rec;
+};
+
 /* One item on its way. */
 struct axigen_work {
     struct sink_item *item;
@@ -55,10 +62,12 @@ struct axigen_work {
     struct axigen_record rec;
     bool has_safe; /* safe is what is on disk of it */
     struct axigen_record safe;
+    struct axigen_before *before; /* of those who made room, the last one first; in the arena */
     struct script script;
     enum axigen_opened opened;
     const char *refusal;    /* OPENED_REFUSED: the server's words */
     bool add;               /* it is opened by ADD, else by UPDATE */
+    bool was_group;         /* rec is that of a group that is gone and still has the address of this account */
     bool slow;              /* the straight way was not open to it */
     bool fresh;             /* made just now */
     bool saved;             /* the account's or group's COMMIT was answered +OK */
@@ -98,6 +107,8 @@ struct slice axigen_local(struct slice address);
 struct slice axigen_domain(struct slice address);
 /* axsync-UUID@DOMAIN, in the arena. */
 struct slice axigen_aside(struct axigen *ax, const uint8_t *uuid, struct slice domain);
+/* axsync-group-UUID@DOMAIN: of a group whose entry has become an account, which may need the other name itself. */
+struct slice axigen_aside_group(struct axigen *ax, const uint8_t *uuid, struct slice domain);
 /* An address whose local part this is, in the arena. */
 struct slice axigen_whole(struct axigen *ax, struct slice local, struct slice domain);
 
@@ -199,8 +210,8 @@ enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
 /* Opens a group of the domain we are in. GROUP_UNKNOWN: it is there, or may be, and was noted in w (may be NULL). */
 int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen);
 void axigen_note_absent(struct axigen_work *w);
-/* A group that is gone and whose address another takes. */
-int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec);
+/* Renames a group that is gone, whose address another takes or its own entry as an account. */
+int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to);
 
 /* ---- axigen_member.c ---- */
 

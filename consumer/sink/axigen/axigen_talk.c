@@ -168,12 +168,22 @@ struct slice axigen_whole(struct axigen *ax, struct slice local, struct slice do
     return slice_make(p, local.len + 1 + domain.len);
 }
 
+static struct slice name_aside(struct axigen *ax, const char *prefix, const uint8_t *uuid, struct slice domain)
+{
+    char text[UUID_TEXT], local[UUID_TEXT + 16];
+
+    snprintf(local, sizeof(local), "%s%s", prefix, uuid_format(uuid, text));
+    return axigen_whole(ax, slice_of(local), domain);
+}
+
 struct slice axigen_aside(struct axigen *ax, const uint8_t *uuid, struct slice domain)
 {
-    char local[UUID_TEXT + 8] = "axsync-";
+    return name_aside(ax, "axsync-", uuid, domain);
+}
 
-    uuid_format(uuid, local + 7);
-    return axigen_whole(ax, slice_of(local), domain);
+struct slice axigen_aside_group(struct axigen *ax, const uint8_t *uuid, struct slice domain)
+{
+    return name_aside(ax, "axsync-group-", uuid, domain);
 }
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */

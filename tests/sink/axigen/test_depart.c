@@ -336,6 +336,34 @@ Test(axigen_depart, the_address_of_one_that_is_gone)
     world_free(&w);
 }
 
+/* What one who is gone gave up for another is his again when the domain's COMMIT is refused. */
+static void room_is_not_saved(const char *keep, bool as_alias)
+{
+    struct world *w = world_new((const char *const[]){"--keep", keep, NULL});
+    struct action *a = create(w, 2, as_alias ? "bob@example.com" : "ann@example.com", "Other Ann");
+    struct axigen_record r;
+
+    if (as_alias)
+        alias(w, a, "ann@example.com");
+    make_ann(w);
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    emulator_control(w->emulator, "rule refuse pattern COMMIT context domain nth 1 text bad");
+    expect_outcome(w, a, OUTCOME_REFUSED, "bad");
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of("ann@example.com")));
+    deliver(w, &a, 1, 1);
+    expect_mail_of(w, RETIRED_1, "ann@example.com");
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of(RETIRED_1)));
+    world_free(&w);
+}
+
+Test(axigen_depart, room_that_was_not_saved)
+{
+    room_is_not_saved("account", false);
+    room_is_not_saved("domain", false);
+    room_is_not_saved("account", true);
+    room_is_not_saved("domain", true);
+}
+
 static void told_as_an_alias(enum axigen_policy policy, bool of_a_new_one)
 {
     struct world *w = world_new(NULL);
