@@ -219,11 +219,28 @@ static void publish(struct writer *w)
     w->published_ms = clock_mono_ms();
 }
 
+static void publish_holds(struct writer *w)
+{
+    struct arena a = { 0 };
+    struct hold *holds = NULL, h;
+    size_t n = 0;
+    uint32_t id = 0;
+
+    while (hold_next(w->mirror.t, &id, &h, &a)) {
+        holds = mem_realloc(holds, (n + 1) * sizeof(*holds));
+        holds[n++] = h;
+    }
+    status_set_holds(&w->board, holds, n);
+    free(holds);
+    arena_free(&a);
+}
+
 /* After a commit and never before: who saw "settled" while the sinks did not know yet of what is being committed would take
  * the connector for done. */
 static void publish_committed(struct writer *w)
 {
     mirror_begin(&w->mirror);
+    publish_holds(w);
     publish(w);
     txn_abort(&w->mirror.t);
 }
@@ -678,9 +695,7 @@ int writer_open(struct writer *w, struct err *e)
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
     publish_cookies(w);
-    mirror_begin(&w->mirror);
-    publish(w);
-    txn_abort(&w->mirror.t);
+    publish_committed(w);
     return 0;
 }
 
