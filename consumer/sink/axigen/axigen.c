@@ -149,6 +149,8 @@ static void unsaved(struct axigen *ax, struct axigen_work *w, const char *words)
     uint8_t from[UUID_BYTES];
 
     axigen_note(w, OUTCOME_REFUSED, "COMMIT of the domain %.*s: %s", SLICE_ARG(ax->domain), words);
+    for (const struct axigen_before *b = w->before; b; b = b->next)
+        axigen_put(ax, b->uuid, &b->rec);
     if (is_rebind(w)) {
         ax->records->del(ax->records->ctx, uuid);
         uuid = uuid_parse(w->action->from, from) ? from : uuid;
@@ -157,8 +159,6 @@ static void unsaved(struct axigen *ax, struct axigen_work *w, const char *words)
         axigen_put(ax, uuid, &w->safe);
     else
         ax->records->del(ax->records->ctx, uuid);
-    for (const struct axigen_before *b = w->before; b; b = b->next)
-        axigen_put(ax, b->uuid, &b->rec);
 }
 
 int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n)
@@ -170,7 +170,7 @@ int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n)
     if (axigen_say(ax, "COMMIT", WIRE_ROOT, &a))
         return -1;
     if (!a.ok) {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = n; i-- > 0;) /* the first one knows best what was before */
             unsaved(ax, w[i], a.text);
         return n ? back_to_root(ax) : axigen_surprise(ax, "COMMIT was refused: %s", a.text);
     }

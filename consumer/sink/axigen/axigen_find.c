@@ -304,6 +304,26 @@ static int rename_aside(struct axigen *ax, struct axigen_work *w, const uint8_t 
     return 0;
 }
 
+static void remember(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, const struct axigen_record *rec)
+{
+    struct axigen_before *b = arena_alloc(&ax->arena, sizeof(*b));
+
+    *b = (struct axigen_before){.next = w->before, .rec = *rec};
+    memcpy(b->uuid, uuid, UUID_BYTES);
+    w->before = b;
+}
+
+void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                  struct slice to)
+{
+    intend_rename(rec, to);
+    remember(ax, w, uuid, rec);
+    rec->address = to;
+    rec->intent = INTENT_NONE;
+    rec->going_to = slice_of("");
+    axigen_put(ax, uuid, rec);
+}
+
 static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                          bool *made)
 {
@@ -317,12 +337,8 @@ static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t
             return -1;
     } else if (axigen_back(ax) || axigen_find(ax, to, uuid, rec, &found, &seen) || axigen_back(ax))
         return -1; /* nothing of it is there, or it was moved aside before: whose the address is now, ADD will tell */
-    if (found == FOUND_OURS && *made) {
-        rec->address = to;
-        rec->intent = INTENT_NONE;
-        rec->going_to = slice_of("");
-        axigen_put(ax, uuid, rec);
-    }
+    if (found == FOUND_OURS && *made)
+        axigen_moved(ax, w, uuid, rec, to);
     return 0;
 }
 
@@ -339,6 +355,7 @@ static int alias_off(struct axigen *ax, struct axigen_work *w, const uint8_t *uu
         return -1;
     if (!*made || found == FOUND_UNREADABLE)
         return 0;
+    remember(ax, w, uuid, rec);
     axigen_record_drop(&rec->aliases, &rec->n_aliases, alias, &ax->arena);
     axigen_put(ax, uuid, rec);
     return 0;
@@ -352,25 +369,14 @@ static bool held_by_another(struct axigen *ax, const struct axigen_work *w, stru
            memcmp(uuid, w->action->uuid, UUID_BYTES) != 0 && axigen_get(ax, uuid, rec);
 }
 
-/* If the domain's COMMIT is refused, nothing of it may have happened. */
-static void remember(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, const struct axigen_record *rec)
-{
-    struct axigen_before *b = arena_alloc(&ax->arena, sizeof(*b));
-
-    *b = (struct axigen_before){.next = w->before, .rec = *rec};
-    memcpy(b->uuid, uuid, UUID_BYTES);
-    w->before = b;
-}
-
 /* From one that is gone. */
 static int take_from(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                      struct slice address, bool *made)
 {
-    remember(ax, w, uuid, rec);
     if (!slice_eq(rec->address, address))
         return alias_off(ax, w, uuid, rec, address, made);
     if (rec->kind == OBJECT_GROUP)
-        return axigen_group_aside(ax, uuid, rec, axigen_aside(ax, uuid, axigen_domain(address)));
+        return axigen_group_aside(ax, w, uuid, rec, axigen_aside(ax, uuid, axigen_domain(address)));
     return account_aside(ax, w, uuid, rec, made);
 }
 

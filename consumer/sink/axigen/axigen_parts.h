@@ -44,7 +44,8 @@ struct axigen {
 /* How an item's account was opened. */
 enum axigen_opened { OPENED_NOT, OPENED_REFUSED, OPENED };
 
-/* A record of somebody else's, as it was before an item took an address from him. */
+/* A record of somebody else's, as it was before an item took an address from him: with the intent, since when the domain's COMMIT is
+ * refused, some servers have the account where it went, and some where it was. */
 struct axigen_before {
     struct axigen_before *next;
     uint8_t uuid[UUID_BYTES];
@@ -175,6 +176,9 @@ int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice addr
  * could not be had is noted. */
 bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w);
 int axigen_make_alias_room(struct axigen *ax, struct axigen_work *w);
+/* After a rename that made room for w: the record has the new name, and goes back if the domain's COMMIT is refused. */
+void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                  struct slice to);
 /* In the account: an alias of its own that is to become its name. One that we set is taken off first, with a COMMIT of its own, since
  * nobody knows whether a name is free before; then the account is open again. *clear false: it is not ours to take, or the server
  * refused, which is noted; anywhere: axigen_undo(). */
@@ -211,7 +215,8 @@ enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
 int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen);
 void axigen_note_absent(struct axigen_work *w);
 /* Renames a group that is gone, whose address another takes or its own entry as an account. */
-int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec, struct slice to);
+int axigen_group_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                       struct slice to);
 
 /* ---- axigen_member.c ---- */
 
