@@ -11,7 +11,7 @@
 
 #define OF_NAMES "groupBaseDN = \"" GROUPS "\"\ngroupAddressAttribute = \"description\"\nguard { settle = 1 }\n"
 
-static const struct directory_groups of_names = {"(objectClass=groupOfNames)", "member", "description"};
+static const struct directory_groups of_names = {"(objectClass=groupOfNames)", "member", "description", NULL};
 
 static struct slapdtest *company(const struct slapdtest_options *options, size_t people)
 {
@@ -192,7 +192,7 @@ Test(groups, one_thing_after_the_other, .timeout = 400)
 
 Test(groups, of_unique_names, .timeout = 280)
 {
-    static const struct directory_groups view = {"(objectClass=groupOfUniqueNames)", "uniqueMember", NULL};
+    static const struct directory_groups view = {"(objectClass=groupOfUniqueNames)", "uniqueMember", NULL, NULL};
     struct slapdtest_options options = QUICK_SERVER;
     struct axsync *a = axsync_new(company(&options, 10),
                                   "groupBaseDN = \"" GROUPS "\"\ngroupObjectClass = \"groupOfUniqueNames\"\n"
@@ -211,7 +211,7 @@ Test(groups, of_unique_names, .timeout = 280)
 Test(groups, of_names_of_accounts, .timeout = 280)
 {
     static const char *const schemas[] = {"/etc/ldap/schema/nis.ldif", NULL};
-    static const struct directory_groups view = {"(objectClass=posixGroup)", "memberUid", NULL};
+    static const struct directory_groups view = {"(objectClass=posixGroup)", "memberUid", NULL, NULL};
     struct slapdtest_options options = QUICK_SERVER;
     struct axsync *a;
 
