@@ -55,6 +55,7 @@ void depart_delete(struct mirror *m, const struct pending *p)
     if (!becomes)
         want_del(m->t, p->uuid);
     invalid_del(m->t, p->uuid);
+    alias_forget(m, p->uuid);
     while (pending_next(m->t, p->uuid, &next, &row, &m->a))
         pend_drop(m, &row, true);   /* its clears and renames go with it */
     buf_free(&next);
@@ -248,6 +249,8 @@ static void rename_to(struct mirror *m, object_id id, const struct object *told,
 /* Steps aside; a ring then resolves itself, each by the address that the one before it freed. */
 static void step_aside(struct mirror *m, object_id id, const struct object *told, const struct pending *p)
 {
+    if (p->keeps_old)
+        alias_wait(m, p->uuid, told->address);
     rename_to(m, id, told, mapping_parking_address(p->uuid, told->address, &m->a), false, p);
 }
 
@@ -256,11 +259,13 @@ static bool is_aside(struct mirror *m, const struct object *o)
     return slice_eq(o->address, mapping_parking_address(o->uuid, o->address, &m->a));
 }
 
-/* Whether `uuid`, whose wanted address is owned by `owner`, waits in a ring of renames that ends at itself. */
+/* Whether `uuid`, whose wanted address is owned by `owner`, waits in a ring of renames that ends at itself. By addresses: to step aside
+ * frees no alias. */
 static bool in_cycle(struct mirror *m, const uint8_t *uuid, const uint8_t *owner)
 {
     uint8_t at[UUID_BYTES];
     struct pending p;
+    bool alias;
 
     memcpy(at, owner, UUID_BYTES);
     /* A ring that does not pass through uuid has been resolved when it closed, so the walk ends; bounded all the same
@@ -270,7 +275,7 @@ static bool in_cycle(struct mirror *m, const uint8_t *uuid, const uint8_t *owner
             return true;
         if (!pending_get(m->t, at, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) ||
             (p.reason != PENDING_BLOCKED && p.reason != PENDING_WAITING) ||
-            objects_owner(m->t, p.address, at, NULL) == 0)
+            objects_owner(m->t, p.address, at, &alias) == 0 || alias)
             return false;
     }
     return false;
@@ -281,13 +286,13 @@ void depart_rename(struct mirror *m, struct pending *p)
     struct object told, wish;
     object_id id = objects_get(m->t, p->uuid, &told, &m->a);
     uint8_t owner[UUID_BYTES];
-    bool taken;
+    bool taken, alias;
 
     if (id == 0) {
         pend_drop(m, p, false);
         return;
     }
-    taken = objects_owner(m->t, p->address, owner, NULL) != 0 && memcmp(owner, p->uuid, UUID_BYTES) != 0;
+    taken = objects_owner(m->t, p->address, owner, &alias) != 0 && memcmp(owner, p->uuid, UUID_BYTES) != 0;
     if (!taken) {
         pend_drop(m, p, p->reason != PENDING_APPROVED);
         want_del(m->t, p->uuid);
@@ -304,7 +309,7 @@ void depart_rename(struct mirror *m, struct pending *p)
     wish = told;
     wish.address = p->address;
     want_put(m->store, m->t, &wish);
-    if (in_cycle(m, p->uuid, owner))
+    if (!alias && in_cycle(m, p->uuid, owner))
         step_aside(m, id, &told, p);
 }
 

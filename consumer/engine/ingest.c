@@ -36,29 +36,13 @@ static void entry_invalid(struct mirror *m, const struct mirror_search *s, const
     }
     if (ingest_want_drop(m, uuid))
         m->urgent = true;
+    alias_forget(m, uuid);
 }
 
 static void log_notes(const struct mirror *m, const struct entry *e, const struct mapping_note *n)
 {
     for (; n; n = n->next)
         log_warning(m->subject, "%.*s: %s: %.*s", SLICE_ARG(e->dn), field_name(n->field), SLICE_ARG(n->text));
-}
-
-/* An alias that is somebody's address is left out (SPEC.md 2.5). */
-void ingest_drop_taken_aliases(struct mirror *m, struct object *o)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < o->n_aliases; i++) {
-        uint8_t owner[UUID_BYTES];
-
-        if (objects_owner(m->t, o->aliases[i], owner, NULL) != 0 && memcmp(owner, o->uuid, UUID_BYTES) != 0)
-            log_warning(m->subject, "%.*s: the alias %.*s is somebody else's address and is left out", SLICE_ARG(o->dn),
-                        SLICE_ARG(o->aliases[i]));
-        else
-            o->aliases[kept++] = o->aliases[i];
-    }
-    o->n_aliases = kept;
 }
 
 /* The entry waits for its address; its place in the line stays if it waits already. */
@@ -115,7 +99,7 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     want_del(m->t, wanted->uuid);
     if (waited)
         rebind_review(m, before.address);
-    ingest_drop_taken_aliases(m, wanted);
+    alias_leave_out(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
     tell_create(m, wanted, cause, phase);
     if (wanted->kind == OBJECT_GROUP)
@@ -162,7 +146,8 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
     bool keeps_old = leave_out_alias(wanted, told.address);
     struct plan p;
 
-    ingest_drop_taken_aliases(m, wanted);
+    if (!plan_keeps(notes, FIELD_ALIASES))
+        alias_leave_out(m, wanted);
     plan_diff(&told, wanted, notes, &m->a, &p);
     if (plan_sets(&p))
         ingest_emit_update(m, wanted, told.address, &p, phase);
@@ -274,9 +259,11 @@ static void give_address(struct mirror *m, struct slice address)
 {
     struct object wanted;
 
-    if (objects_owner(m->t, address, NULL, NULL) != 0 || !want_first(m->t, address, &wanted, &m->a))
+    if (objects_owner(m->t, address, NULL, NULL) != 0)
         return;
-    if (objects_find(m->t, wanted.uuid, NULL) != 0)
+    if (!want_first(m->t, address, &wanted, &m->a))
+        alias_free(m, address);
+    else if (objects_find(m->t, wanted.uuid, NULL) != 0)
         depart_unblock(m, wanted.uuid);
     else
         ingest_new(m, &wanted, CAUSE_RESOLVE, PHASE_LOCAL);

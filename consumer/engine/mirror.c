@@ -67,6 +67,7 @@ int mirror_open(struct mirror *m, struct err *e)
     settle_clock(m);
     gone_release_all(m->t);
     release_recover(m);
+    m->spare_unknown = true;
     if (mirror_commit(m, e) != 0)
         return -1;
     if (loading)
@@ -94,6 +95,7 @@ void mirror_close(struct mirror *m)
     buf_free(&m->scratch);
     buf_free(&m->judged);
     buf_free(&m->freed);
+    buf_free(&m->spare);
     buf_free(&m->overtaken);
     arena_free(&m->a);
 }
@@ -131,6 +133,8 @@ static void reset(struct mirror *m)
     subtree_read(m);
     buf_reset(&m->judged);
     m->judge = false;
+    buf_reset(&m->spare);
+    m->spare_unknown = true;
     release_judge_waiting(m);
     txn_abort(&m->t);
 }

@@ -11,6 +11,7 @@
  *             reconcile.c … and from time to time all of it is compared
  *             sweep.c     … and what was not seen becomes pending
  *             both.c      … entries that are accounts and groups
+ *             alias.c     … aliases that somebody else has
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
@@ -23,6 +24,7 @@
 #define ENGINE_MIRROR_H
 
 #include "action.h"
+#include "alias_wants.h"
 #include "census.h"
 #include "config.h"
 #include "connector.h"
@@ -89,6 +91,8 @@ struct mirror {
     struct siblings siblings;  /* … read before clears go */
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
+    struct buf spare;          /* … those that nobody waited for as an address */
+    bool spare_unknown;        /* … and there may be others: all that are wanted must be looked at */
 
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
     struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
@@ -146,18 +150,29 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
 /* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
  * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
 void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
-/* The address is free now: whoever waits for it first gets it. Copies it. */
+/* The address is free now: whoever waits for it first gets it, else the first that wants it as an alias. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
  * become free while the first in the line was not ready to take it. True if it waited. */
 bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
-/* An alias that is somebody's address is left out (SPEC.md 2.5). */
-void ingest_drop_taken_aliases(struct mirror *m, struct object *o);
 /* The sets of a plan, if it has any: plan_sets(). */
 void ingest_emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
                         enum phase_word phase);
+
+/* alias.c: aliases that somebody else has, and that are left out until they are free (SPEC.md 2.5) */
+
+/* Takes those out of *o, and lets the entry wait for them, and for no others. */
+void alias_leave_out(struct mirror *m, struct object *o);
+/* It is nobody's any more, and nobody waits for it as an address. Copies it. */
+void alias_free(struct mirror *m, struct slice alias);
+/* All that the clock allows went out: those that are free are given to the first that wants them. */
+void alias_run(struct mirror *m);
+/* It had to give up this one. */
+void alias_wait(struct mirror *m, const uint8_t *uuid, struct slice alias);
+/* It wants none any more. */
+void alias_forget(struct mirror *m, const uint8_t *uuid);
 
 /* group.c: members of groups */
 

@@ -392,6 +392,8 @@ void release_run(struct mirror *m)
         run_due(m, &p);
         arena_reset(&m->a);
     }
+    if (!mirror_is_full(m))
+        alias_run(m);
     sibling_end_round(m);
     if (m->siblings.searching)
         m->stalled = false;

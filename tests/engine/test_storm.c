@@ -8,6 +8,7 @@
 
 #define PEOPLE 12
 #define ADDRESSES 14
+#define ALIASES 4       /* a0 to a3, for which people contend; then, if they may clash, m0 to m3, which are addresses too */
 
 static unsigned long long random_state;
 
@@ -35,6 +36,34 @@ static bool there[PEOPLE];     /* in the directory */
 static int address[PEOPLE];
 static bool told[PEOPLE];      /* since the session broke off, not yet told: it is different */
 static bool connected;
+static bool clashes;           /* aliases may be addresses of others */
+static unsigned wishes[PEOPLE];   /* aliases in the directory, one bit each */
+
+static const char *alias_of(unsigned bit)
+{
+    static char names[2 * ALIASES][24];
+
+    snprintf(names[bit], sizeof(names[bit]), "%c%u@example.com", bit < ALIASES ? 'a' : 'm', bit % ALIASES);
+    return names[bit];
+}
+
+static unsigned some_aliases(void)
+{
+    unsigned pool = clashes ? 2 * ALIASES : ALIASES;
+
+    return below(2) ? 0 : (1u << below(pool)) | (1u << below(pool));
+}
+
+/* The next alias that it wishes, NULL: no more. */
+static const char *next_alias(unsigned *left)
+{
+    for (unsigned bit = 0; bit < 2 * ALIASES; bit++)
+        if (*left & (1u << bit)) {
+            *left &= ~(1u << bit);
+            return alias_of(bit);
+        }
+    return NULL;
+}
 
 /* An address that nobody in the directory has: conflicts that stay would have no end to compare. */
 static int free_address(void)
@@ -54,12 +83,18 @@ static void put(int i)
 {
     char mail[32], sn[8];
 
+    const char *first, *second;
+    unsigned left;
+
     snprintf(mail, sizeof(mail), "m%d@example.com", address[i]);
     snprintf(sn, sizeof(sn), "s%u", below(4));
-    if (below(3))
-        dir_put(many(i), "mail", mail, "sn", sn, NULL);
-    else
-        dir_put(many(i), "mail", mail, NULL);
+    if (below(2))
+        wishes[i] = some_aliases();
+    left = wishes[i];
+    first = next_alias(&left);
+    second = next_alias(&left);
+    dir_put(many(i), "mail", mail, below(3) ? "sn" : "description", sn, first ? "axsyncAlias" : NULL, first,
+            second ? "axsyncAlias" : NULL, second, NULL);
     there[i] = true;
     told[i] = false;
 }
@@ -224,12 +259,93 @@ static void settle(void)
     do
         refresh();
     while (!connected);
+    was_restarted();
     for (int i = 0; i < 20; i++) {
         pass_s(400);
         while (asked())
             answer();
         approve_all();
     }
+    cr_assert(!was_restarted(), "nothing was wrong with this session");
+}
+
+static bool wishes_alias(int i, struct slice alias)
+{
+    for (unsigned bit = 0; bit < 2 * ALIASES; bit++)
+        if (wishes[i] & (1u << bit) && slice_eq(alias, slice_of(alias_of(bit))))
+            return true;
+    return false;
+}
+
+static bool is_mail(int i, struct slice text)
+{
+    char mail[32];
+
+    snprintf(mail, sizeof(mail), "m%d@example.com", address[i]);
+    return slice_eq(text, slice_of(mail));
+}
+
+/* Somebody else has it, and by right: his entry names it, or it is the address that he has until his own is free. */
+static void expect_taken(struct txn *t, int by_another_than, struct slice text)
+{
+    uint8_t uuid[UUID_BYTES], owner[UUID_BYTES];
+    struct arena a = { 0 };
+    struct object o;
+    bool alias;
+
+    cr_assert(objects_owner(t, text, owner, &alias) != 0, "%.*s is nobody's, and %s waits for it", SLICE_ARG(text),
+              many(by_another_than));
+    for (int i = 0; i < PEOPLE; i++) {
+        uuid_of(many(i), uuid);
+        if (memcmp(owner, uuid, UUID_BYTES) != 0)
+            continue;
+        cr_assert(i != by_another_than && there[i]);
+        cr_assert(alias ? wishes_alias(i, text) : is_mail(i, text) || want_get(t, uuid, &o, &a), "%.*s is none of %s's",
+                  SLICE_ARG(text), many(i));
+    }
+    arena_free(&a);
+}
+
+static void compare_aliases(struct txn *t, int i, const struct object *o)
+{
+    for (uint32_t k = 0; k < o->n_aliases; k++)
+        cr_assert(wishes_alias(i, o->aliases[k]), "%s has the alias %.*s", many(i), SLICE_ARG(o->aliases[k]));
+    for (unsigned bit = 0; bit < 2 * ALIASES; bit++) {
+        struct slice alias = slice_of(alias_of(bit));
+
+        if (!(wishes[i] & (1u << bit)) || is_mail(i, alias) || slice_eq(o->address, alias))
+            continue;
+        cr_assert(mirror_has_alias(o, alias) != alias_want_has(t, o->uuid, alias), "%s and the alias %.*s", many(i), SLICE_ARG(alias));
+        if (!mirror_has_alias(o, alias))
+            expect_taken(t, i, alias);
+    }
+}
+
+/* What clashes must clash: nobody waits for what is free, or for what its owner should not have. */
+static void compare_clashes(void)
+{
+    struct txn *t = txn_begin(mirror->store->db, DB_READ);
+    struct arena a = { 0 };
+    struct object o, wanted;
+    uint8_t uuid[UUID_BYTES];
+
+    for (int i = 0; i < PEOPLE; i++) {
+        bool mirrored, waits;
+
+        uuid_of(many(i), uuid);
+        mirrored = objects_get(t, uuid, &o, &a) != 0;
+        waits = want_get(t, uuid, &wanted, &a);
+        cr_assert_eq(mirrored || waits, there[i], "%s", many(i));
+        if (waits)
+            expect_taken(t, i, wanted.address);
+        if (mirrored) {
+            cr_assert(waits || is_mail(i, o.address), "%s is %.*s", many(i), SLICE_ARG(o.address));
+            compare_aliases(t, i, &o);
+        }
+    }
+    cr_assert_eq(txn_count(t, TABLE_PENDING), (uint64_t)pending_count(mirror->store, PENDING_BLOCKED));
+    arena_free(&a);
+    txn_abort(&t);
 }
 
 static void compare(void)
@@ -247,6 +363,8 @@ static void compare(void)
         cr_assert_eq(objects_get(t, uuid, &o, &a) != 0, there[i], "%s", many(i));
         if (there[i])
             cr_assert(slice_eq(o.address, slice_of(mail)), "%s is %.*s, not %s", many(i), SLICE_ARG(o.address), mail);
+        if (there[i])
+            compare_aliases(t, i, &o);
     }
     cr_assert_eq(txn_count(t, TABLE_PENDING), 0u);
     cr_assert_eq(txn_count(t, TABLE_WANT), 0u);
@@ -261,6 +379,19 @@ Test(storm, ends_in_calm)
             step();
         settle();
         compare();
+        expect_any();
+    }
+}
+
+/* Aliases that are addresses of others: conflicts stay, and only those. */
+Test(storm, ends_with_conflicts_that_are_some)
+{
+    clashes = true;
+    for (int round = 0; round < 25; round++) {
+        for (int i = 0; i < 60; i++)
+            step();
+        settle();
+        compare_clashes();
         expect_any();
     }
 }
