@@ -261,7 +261,7 @@ static void give_address(struct mirror *m, struct slice address)
 
     if (objects_owner(m->t, address, NULL, NULL) != 0)
         return;
-    if (!want_first(m->t, address, &wanted, &m->a))
+    if (!ring_first_in_line(m, address, &wanted))
         alias_free(m, address);
     else if (objects_find(m->t, wanted.uuid, NULL) != 0)
         depart_unblock(m, wanted.uuid);

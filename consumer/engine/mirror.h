@@ -18,6 +18,7 @@
  *             rebind.c    … but not that of whom another entry may be, with a new uuid
  *             sibling.c   … before a clear: has another entry lost the field too?
  *             depart.c    … → actions
+ *             ring.c      … renames that wait for each other's addresses
  *             operator.c  the operator's word
  *   joint 3   deliver.c   queue → sink */
 #ifndef ENGINE_MIRROR_H
@@ -91,6 +92,7 @@ struct mirror {
     struct siblings siblings;  /* … read before clears go */
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
+    bool aside;                /* somebody may wait at axsync-UUID@domain: ring.c */
     struct buf spare;          /* … those that nobody waited for as an address */
     bool spare_unknown;        /* … and there may be others: all that are wanted must be looked at */
 
@@ -422,6 +424,21 @@ void depart_rename(struct mirror *m, struct pending *p);
 void depart_unblock(struct mirror *m, const uint8_t *uuid);
 /* Whether the row can't go now although it is due. */
 bool depart_must_stay(struct mirror *m, const struct pending *p);
+/* For ring.c, of an entry with a blocked rename: it stands at that address, which is nobody's, and goes on waiting. What it had is free,
+ * and nobody is told. */
+void depart_aside(struct mirror *m, const uint8_t *uuid, struct slice parking);
+/* … it gets the address that it wants, which is free. Likewise. */
+void depart_in_turn(struct mirror *m, const uint8_t *uuid);
+
+/* ring.c: renames that wait for each other's addresses */
+
+/* Whether this rename, which began to wait for its address, closes a ring; then all of it goes out. */
+bool ring_close(struct mirror *m, const uint8_t *uuid);
+/* A row of a rename that waits for its address: whoever it is may stand at axsync-UUID@domain, where a former version left it. */
+void ring_see_aside(struct mirror *m, const struct pending *p);
+/* Who gets this address when it is free: one that stands there before all others, since it can't be reached; else who waits for it first.
+ * Slices of *wanted are in m->a. */
+bool ring_first_in_line(struct mirror *m, struct slice address, struct object *wanted);
 
 /* operator.c */
 

@@ -419,6 +419,7 @@ void release_recover(struct mirror *m)
             p.due_ms = p.due_ms ? m->now_ms : 0;
             pend_put(m, &p);
         }
+        ring_see_aside(m, &p);
         arena_reset(&m->a);
     }
     buf_free(&next);
