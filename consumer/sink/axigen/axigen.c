@@ -67,6 +67,8 @@ static void begin(struct axigen *ax, struct err *e)
 {
     arena_reset(&ax->arena);
     ax->e = e;
+    ax->batch = NULL;
+    ax->n_batch = 0;
 }
 
 static bool is_rebind(const struct axigen_work *w)
@@ -385,6 +387,8 @@ static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, si
         else if (all[i].outcome == OUTCOME_UNKNOWN)
             todo[n_todo++] = &all[i];
     }
+    ax->batch = all;
+    ax->n_batch = n;
     r = run_all(ax, todo, n_todo, n);
     for (size_t i = 0; i < n; i++) {
         if (r == 0)

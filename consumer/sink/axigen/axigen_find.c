@@ -313,6 +313,16 @@ static void remember(struct axigen *ax, struct axigen_work *w, const uint8_t *uu
     w->before = b;
 }
 
+/* The record of one who made room, changed. He may have an action of his own in this batch, his return, which was prepared with the
+ * record as it was: looking for him where he was, it would find nothing, and make a second account beside his mail. */
+static void put_changed(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec)
+{
+    axigen_put(ax, uuid, rec);
+    for (size_t i = 0; i < ax->n_batch; i++)
+        if (memcmp(ax->batch[i].action->uuid, uuid, UUID_BYTES) == 0)
+            ax->batch[i].rec = *rec;
+}
+
 void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                   struct slice to)
 {
@@ -321,7 +331,7 @@ void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid,
     rec->address = to;
     rec->intent = INTENT_NONE;
     rec->going_to = slice_of("");
-    axigen_put(ax, uuid, rec);
+    put_changed(ax, uuid, rec);
 }
 
 static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
@@ -357,7 +367,7 @@ static int alias_off(struct axigen *ax, struct axigen_work *w, const uint8_t *uu
         return 0;
     remember(ax, w, uuid, rec);
     axigen_record_drop(&rec->aliases, &rec->n_aliases, alias, &ax->arena);
-    axigen_put(ax, uuid, rec);
+    put_changed(ax, uuid, rec);
     return 0;
 }
 

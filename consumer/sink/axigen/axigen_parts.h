@@ -20,6 +20,8 @@
 #include "axigen_session.h"
 #include "sink.h"
 
+struct axigen_work;
+
 struct axigen_seen {
     char *domain;
     int64_t at_ms; /* monotonic: when it was seen to have no other writer */
@@ -39,6 +41,8 @@ struct axigen {
     struct arena arena; /* lives until the next one begins: words of outcomes are in it */
     struct err *e;
     size_t under_way;
+    struct axigen_work *batch;
+    size_t n_batch;
 };
 
 /* How an item's account was opened. */
@@ -94,6 +98,8 @@ int axigen_say_value(struct axigen *ax, const char *words, struct slice value, c
 int axigen_ask(struct axigen *ax, const char *words, struct axigen_answer *a);
 /* SHOW ATTR: *value in the arena, empty when there is none. */
 int axigen_show(struct axigen *ax, const char *attr, struct slice *value, struct axigen_answer *a);
+/* The same with all that was seen of it: values in the arena, empty when there is none. */
+int axigen_show_attr(struct axigen *ax, const char *attr, struct wire_attr *got, struct axigen_answer *a);
 /* From wherever below the domain back to it; what was not saved there is dropped. */
 int axigen_back(struct axigen *ax);
 /* COMMIT of account or group. Refused: noted, and dropped. */
