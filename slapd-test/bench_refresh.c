@@ -1,18 +1,25 @@
 /* The first refresh of a large directory, durable and with the sink's file written, against `ldapsearch -E sync=ro` on the
  * same slapd, in turn, in one run: bench_refresh [ACCOUNTS [ROUNDS]]. Prints both times, their ratio pair by pair, and
- * axsync's peak of private memory (RssAnon of proc(5), sampled). Accounts are made by slapdtest_people_ldif(). */
+ * axsync's peak of private memory (RssAnon of proc(5), sampled). Accounts are made by slapdtest_people_ldif().
+ *
+ * Then restarts with nothing new: from exec until the log says "in sync", beside the start of `axsync --version`, which is what a
+ * process costs here, and `ldapsearch` of one entry, which connects, binds and asks once. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "slapdtest.h"
+
+#define RESTARTS 21
 
 static char folder[256];
 
@@ -53,7 +60,7 @@ static double run(const char *const argv[], const char *log, long *peak_kib)
 {
     double began = now(), seconds;
     pid_t pid = fork();
-    int status;
+    int status, ended;
 
     if (pid < 0)
         die("fork", strerror(errno));
@@ -67,20 +74,82 @@ static double run(const char *const argv[], const char *log, long *peak_kib)
         _exit(127);
     }
     *peak_kib = 0;
+    ended = (int)syscall(SYS_pidfd_open, pid, 0);
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        struct timespec tick = { .tv_nsec = 20 * 1000 * 1000 };
         long kib = private_kib(pid);
 
         if (kib > *peak_kib)
             *peak_kib = kib;
-        nanosleep(&tick, NULL);   /* the sampling interval of the memory curve */
+        poll(&(struct pollfd){ .fd = ended, .events = POLLIN }, 1, 20);   /* the sampling interval of the memory curve */
     }
     seconds = now() - began;
+    close(ended);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fprintf(stderr, "bench_refresh: %s ended with status %d; see %s\n", argv[0], status, log);
         exit(1);
     }
     return seconds;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Starts the daemon. Returns the seconds until it is in sync; it is ended afterwards. */
+static double restart(const char *conf)
+{
+    double began = now(), seconds = -1;
+    char line[1024];
+    int ends[2], status;
+    pid_t pid;
+    FILE *log;
+
+    if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+        die("fork", strerror(errno));
+    if (pid == 0) {
+        dup2(ends[1], 2);
+        execl(AXSYNC_BINARY, AXSYNC_BINARY, "run", "-c", conf, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    log = fdopen(ends[0], "r");
+    while (log && seconds < 0 && fgets(line, sizeof(line), log))
+        if (strstr(line, ": in sync with "))
+            seconds = now() - began;
+    kill(pid, SIGTERM);
+    waitpid(pid, &status, 0);
+    if (log)
+        fclose(log);
+    if (seconds < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        die("axsync run", "did not get in sync, or did not end well");
+    return seconds;
+}
+
+static void print_times(const char *what, double *seconds)
+{
+    qsort(seconds, RESTARTS, sizeof(*seconds), by_value);
+    printf("%-28s %8.1f %8.1f %8.1f\n", what, seconds[0] * 1000, seconds[RESTARTS / 2] * 1000,
+           seconds[RESTARTS - 1] * 1000);
+}
+
+static void restarts(const char *conf, const char *const one_entry[], const char *log)
+{
+    const char *version[] = { AXSYNC_BINARY, "--version", NULL };
+    double in_sync[RESTARTS], process[RESTARTS], search[RESTARTS];
+    long ignored;
+
+    for (int i = 0; i < RESTARTS; i++) {
+        in_sync[i] = restart(conf);
+        process[i] = run(version, log, &ignored);
+        search[i] = run(one_entry, log, &ignored);
+    }
+    printf("restarts with nothing new; ms      min      p50      max\n");
+    print_times("axsync run, until in sync", in_sync);
+    print_times("axsync --version", process);
+    print_times("ldapsearch of one entry", search);
 }
 
 static void write_configuration(const struct slapdtest *s, const char *path, const char *state, const char *out)
@@ -178,6 +247,9 @@ int main(int argc, char **argv)
             printf("%12.3f %12.3f %8.2f %14.1f\n", a, b, b / a, (double)peak / 1024);
         fflush(stdout);
     }
+    const char *one_entry[] = { "ldapsearch", "-x", "-LLL", "-H", slapdtest_uri(s), "-D", slapdtest_rootdn(s), "-w",
+                                slapdtest_rootpw(s), "-b", base, "-s", "base", "1.1", NULL };
+    restarts(conf, one_entry, log);
     slapdtest_free(&s);
     remove_tree(folder);
     return 0;

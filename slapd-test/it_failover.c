@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "axsync_relay.h"
 #include "axsync_test.h"
 
 #define N 100
@@ -201,4 +202,64 @@ Test(failover, replica_that_is_behind, .timeout = 280)
     CHECK(p.a, axsync_output_count(p.a, 0, "account.delete") == 1 && axsync_output_count(p.a, 0, "account.create") == N,
           "who was gone came back");
     end(&p);
+}
+
+/* A server of its own with the same entries, which knows nothing of what comes later. */
+static struct slapdtest *copy_of(struct slapdtest *s, const struct slapdtest_options *options)
+{
+    char error[512] = "", path[500];
+    struct slapdtest *copy = slapdtest_new(options, error, sizeof(error));
+
+    cr_assert(copy != NULL, "%s", error);
+    snprintf(path, sizeof(path), "%s/copy.ldif", slapdtest_folder(s));
+    cr_assert(slapdtest_stop(s) == 0 && slapdtest_save_file(s, path) == 0 && slapdtest_start(s) == 0, "%s", slapdtest_error(s));
+    cr_assert(slapdtest_load_file(copy, path) == 0 && slapdtest_start(copy) == 0, "%s", slapdtest_error(copy));
+    return copy;
+}
+
+/* The second node is a copy that never catches up; the first is away for a while. */
+static void leaves_who_is_behind(const char *mode)
+{
+    struct slapdtest_options options = {.dbnosync = true, .sessionlog = 10000};
+    struct slapdtest *node[2];
+    struct relay *relay;
+    struct axsync *a;
+    char overrides[300], first[64];
+
+    node[0] = run_company(&options, N);
+    node[1] = copy_of(node[0], &options);
+    relay = relay_new(slapdtest_port(node[0]));
+    snprintf(first, sizeof(first), "ldap://127.0.0.1:%u", relay_port(relay));
+    snprintf(overrides, sizeof(overrides), "mode = \"%s\"\nldapURI = {\"%s\", \"%s\"}\ntimeout = 2\nwatchdogInterval = 1\npollingInterval = 1\n",
+             mode, first, slapdtest_uri(node[1]));
+    a = axsync_new(node[0], overrides);
+    axsync_start(a);
+    axsync_await_mirror(a, NULL);
+    DO(a, slapdtest_replace(node[0], PERSON("000001"), "title", "Seen on the first only"));
+    DO(a, slapdtest_delete(node[0], PERSON("000002")));
+    axsync_await_mirror(a, NULL);
+    relay_hang_after(relay, 0);
+    axsync_await_error(a, "is behind for server ID");
+    relay_cut(relay);
+    relay_go_on(relay);
+    axsync_await_log(a, "is behind, and");
+    axsync_await(a, "it is at the first again", is_at, first);
+    DO(a, slapdtest_replace(node[0], PERSON("000003"), "title", "Told by the first"));
+    axsync_await_mirror(a, NULL);
+    CHECK(a, axsync_output_count(a, 0, "account.delete") == 1 && axsync_output_count(a, 0, "account.create") == N,
+          "somebody came or went");
+    axsync_free(&a);
+    relay_free(&relay);
+    slapdtest_free(&node[0]);
+    slapdtest_free(&node[1]);
+}
+
+Test(failover, leaves_who_is_behind, .timeout = 280)
+{
+    leaves_who_is_behind("persist");
+}
+
+Test(failover, leaves_who_is_behind_in_mode_refresh, .timeout = 280)
+{
+    leaves_who_is_behind("refresh");
 }

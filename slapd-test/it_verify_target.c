@@ -81,6 +81,23 @@ Test(verify_target, in_sync, .timeout = 200)
     end(&s);
 }
 
+/* Whether SHOW escapes quotes and backslashes is not documented. */
+Test(verify_target, quotes_shown_in_either_way, .timeout = 200)
+{
+    struct stage *s = begin(3, "retention = 3600", OF_NAMES);
+
+    DO(s->a, slapdtest_add_value(s->a->server, PERSON("000001"), "title", "say \"hi\", 5\" \\ o'clock"));
+    DO(s->a, slapdtest_add_value(s->a->server, PERSON("000002"), "title", "C:\\"));
+    start(s);
+    verify(s, EX_OK);
+    emulator_control(s->e, "set escapes no");
+    verify(s, EX_OK);
+    emulator_control(s->e, MERGE("\"user000001\":{\"contactInfo\":{\"position\":\"say \\\"hi\\\", 5 \\\\ o'clock\"}}"));
+    verify(s, 1);
+    has(s, "account user000001@example.com");
+    end(&s);
+}
+
 static bool group_has(struct axsync *a, void *ctx)
 {
     struct stage *s = ctx;

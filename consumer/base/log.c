@@ -1,7 +1,9 @@
 #include "log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +45,49 @@ static size_t scrub(char *out, size_t size, const char *text)
     return n;
 }
 
+static _Thread_local bool never_waits;
+static _Thread_local unsigned dropped;
+
+void log_never_wait(void)
+{
+    never_waits = true;
+}
+
+/* Room for PIPE_BUF bytes is what poll(2) means with POLLOUT, for pipes; sockets and terminals have no less. */
+bool log_has_room(void)
+{
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    return poll(&out, 1, 0) != 0;
+}
+
+/* One write a line keeps lines of several threads apart; there is nobody to tell if it fails. */
+static void put_line(const char *line, size_t n)
+{
+    char lost[64];
+    ssize_t ignored;
+
+    if (never_waits && !log_has_room()) {
+        dropped++;
+        return;
+    }
+    if (dropped) {
+        int len = snprintf(lost, sizeof(lost), "%u lines of the log were lost here\n", dropped);
+
+        dropped = 0;
+        ignored = write(STDERR_FILENO, lost, (size_t)len);
+        put_line(line, n);
+        return;
+    }
+    ignored = write(STDERR_FILENO, line, n);
+    (void)ignored;
+}
+
 void log_line(enum log_level level, const char *subject, const char *fmt, ...)
 {
     char text[2048], line[4096], when[TIME_TEXT];
     size_t n;
     va_list ap;
-    ssize_t ignored;
 
     if ((int)level > log_level)
         return;
@@ -64,7 +103,5 @@ void log_line(enum log_level level, const char *subject, const char *fmt, ...)
         n += (size_t)snprintf(line + n, sizeof(line) - n, "%.256s: ", subject);
     n += scrub(line + n, sizeof(line) - n - 1, text);
     line[n++] = '\n';
-    /* One write a line keeps lines of several threads apart; there is nobody to tell if it fails. */
-    ignored = write(STDERR_FILENO, line, n);
-    (void)ignored;
+    put_line(line, n);
 }

@@ -5,11 +5,19 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
 /* "error", "warning", "info", "debug" → level; -1 for anything else. */
 int log_level_parse(const char *name);
+
+/* From now on this thread's lines never wait for who reads the log (a pipe that is full, a terminal that was stopped): what can't be
+ * written at once is dropped, and counted in the next line that can. */
+void log_never_wait(void);
+/* Whether a line can be written now without waiting. */
+bool log_has_room(void);
 
 /* subject may be NULL. Any thread. */
 void log_line(enum log_level level, const char *subject, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

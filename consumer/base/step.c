@@ -12,7 +12,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long reached;         /* of all */
-static long reached_named;   /* of the one that AXSYNC_STEP_KILL names */
+static long reached_kill;    /* of the one that AXSYNC_STEP_KILL names */
+static long reached_hang;    /* … that AXSYNC_STEP_HANG names */
 
 static void note(const char *path, const char *name)
 {
@@ -30,30 +31,34 @@ static void note(const char *path, const char *name)
     close(fd);
 }
 
-/* Whether this is the step to die at. */
-static bool is_last(const char *name, const char *kill_at)
+/* Whether this is the step that `where` means; *count: how often the one it names was reached. */
+static bool is_meant(const char *name, const char *where, long *count)
 {
-    const char *colon = strchr(kill_at, ':');
+    const char *colon = strchr(where, ':');
 
     if (colon == NULL)
-        return atol(kill_at) == reached;
-    if (strlen(name) != (size_t)(colon - kill_at) || memcmp(name, kill_at, strlen(name)) != 0)
+        return atol(where) == reached;
+    if (strlen(name) != (size_t)(colon - where) || memcmp(name, where, strlen(name)) != 0)
         return false;
-    return ++reached_named == atol(colon + 1);
+    return ++*count == atol(colon + 1);
 }
 
 void step_reached(const char *name)
 {
     const char *path = getenv("AXSYNC_STEP_LOG");
-    const char *kill_at = getenv("AXSYNC_STEP_KILL");
+    const char *kill_at = getenv("AXSYNC_STEP_KILL"), *hang_at = getenv("AXSYNC_STEP_HANG");
+    bool hang;
 
     pthread_mutex_lock(&lock);
     reached++;
     if (path)
         note(path, name);
-    if (kill_at && is_last(name, kill_at))
+    if (kill_at && is_meant(name, kill_at, &reached_kill))
         kill(getpid(), SIGKILL);
+    hang = hang_at && is_meant(name, hang_at, &reached_hang);
     pthread_mutex_unlock(&lock);
+    while (hang)
+        pause();
 }
 
 #else

@@ -1,11 +1,13 @@
 /* The command line. */
 #include <getopt.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "log.h"
@@ -202,6 +204,38 @@ static int read_options(const struct command_row *c, int argc, char **argv, stru
     return -1;
 }
 
+/* ---- before there is a loop that takes signals ---- */
+
+static volatile sig_atomic_t early_code = EX_OK;
+
+static void end_early(int sig)
+{
+    (void)sig;
+    _exit(early_code);
+}
+
+/* Nothing was begun, so the end is the one that SPEC.md promises: 0. From the first line on, since a configuration on a file system
+ * that does not answer takes as long as it takes. The loop blocks these signals and reads them (daemon_signals.c). */
+static const struct early {
+    int signal;
+    void (*handler)(int);
+} early[] = {{SIGTERM, end_early}, {SIGINT, end_early}, {SIGHUP, SIG_IGN /* what it asks for is about to happen anyway */}};
+#define EARLY (sizeof(early) / sizeof(*early))
+static void (*before[EARLY])(int);
+
+static void take_early_signals(void)
+{
+    for (size_t i = 0; i < EARLY; i++)
+        before[i] = signal(early[i].signal, early[i].handler);
+}
+
+/* Of a command that is no daemon: as it was called, with nohup(1) for example. */
+static void leave_signals(void)
+{
+    for (size_t i = 0; i < EARLY; i++)
+        signal(early[i].signal, before[i]);
+}
+
 static int run_command(const struct command_row *c, int argc, char **argv, struct cmd_options *o)
 {
     int rc = read_options(c, argc, argv, o);
@@ -218,6 +252,10 @@ static int run_command(const struct command_row *c, int argc, char **argv, struc
         fprintf(stderr, "axsync: %s: '%s' is too much (see 'axsync %s --help')\n", c->name, o->argv[c->max], c->name);
         return EX_USAGE;
     }
+    if (c->run != cmd_run)
+        leave_signals();
+    else if (o->once)
+        early_code = EX_TEMPFAIL;
     return c->run(o);
 }
 
@@ -262,6 +300,7 @@ int main(int argc, char **argv)
 {
     int rc;
 
+    take_early_signals();
     keep_secrets();
     json_set_alloc_funcs(mem_alloc, free);
     log_set_level(LOG_LEVEL_WARNING); /* `run` has its own */

@@ -77,7 +77,7 @@ bool behind_is_marked(const struct mirror *m, const struct mirror_search *s, con
 }
 
 /* A database reloaded under an unchanged cookie is told by nothing else: slapd says that nothing has changed. */
-static bool is_another(const struct mirror *m, const struct mirror_search *s, const uint8_t *mark)
+bool behind_is_of_another(const struct mirror *m, const struct mirror_search *s, const uint8_t *mark)
 {
     struct slice stored;
 
@@ -86,7 +86,7 @@ static bool is_another(const struct mirror *m, const struct mirror_search *s, co
 
 bool behind_see_mark(struct mirror *m, struct mirror_search *s, const uint8_t *mark)
 {
-    if (!is_another(m, s, mark))
+    if (!behind_is_of_another(m, s, mark))
         return false;
     if (!is_due_in_full(m, s))
         read_in_full(m, s, "the base entry has another entryUUID than before: the database was reloaded", false);

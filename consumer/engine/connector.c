@@ -515,15 +515,7 @@ void connector_wait(struct connector *c, int wait_ms)
 
 void connector_holds(struct connector *c, void (*each)(void *ctx, const struct hold *h), void *ctx)
 {
-    struct txn *t = txn_begin(c->store->db, DB_READ);
-    struct arena a = { 0 };
-    struct hold h;
-    uint32_t id = 0;
-
-    while (hold_next(t, &id, &h, &a))
-        each(ctx, &h);
-    arena_free(&a);
-    txn_abort(&t);
+    status_holds(&c->writer.board, each, ctx);
 }
 
 /* ---- commands ----------------------------------------------------------------------------------------------- */

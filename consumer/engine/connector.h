@@ -35,8 +35,8 @@ void connector_status(struct connector *c, struct status *out);
 /* Waits until the status changes or wait_ms pass. */
 void connector_wait(struct connector *c, int wait_ms);
 
-/* All holds of its state as last committed, ascending, the rejected ones too; *h is valid during the call only. A read
- * transaction on the connector's own handle: LMDB forbids to open an environment twice in one process. Any thread. */
+/* All holds of its state as last committed, ascending, the rejected ones too; *h is valid during the call only. From
+ * memory, so that it never waits for the disk. Any thread. */
 struct hold;
 void connector_holds(struct connector *c, void (*each)(void *ctx, const struct hold *h), void *ctx);
 

@@ -284,6 +284,7 @@ static void loop(struct daemon *d)
     struct pollfd fds[2 + CONTROL_FDS];
     size_t n;
 
+    log_never_wait(); /* nor does anything else here, so that `status` is answered whatever state the rest is in */
     while (!d->stopping) {
         fds[0] = (struct pollfd){.fd = d->signals.fd, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = d->started_fd, .events = POLLIN};
@@ -327,6 +328,8 @@ static void end(struct daemon *d)
     if (d->options->once && d->started) {
         look(d);
         d->code = once_verdict(d->statuses, d->connectors, d->n);
+    } else if (d->options->once && d->code == EX_OK) {
+        d->code = EX_TEMPFAIL; /* stopped before it began: nothing went out */
     }
     clean = stop_all(d);
     control_close(&d->control);

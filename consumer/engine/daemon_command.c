@@ -7,11 +7,13 @@
 
 #include "buf.h"
 #include "mem.h"
-#include "pending.h"
 
-/* One command to many connectors, answered once: when the last has answered. */
+/* One command to many connectors, answered once: when the last has answered. One that only one of them can know of (a hold) is answered
+ * when that one has: another may be in the middle of a large commit. */
 struct fan {
     pthread_mutex_t lock;
+    bool for_one;
+    bool told;
     size_t left;
     struct err err; /* the first that came */
     struct buf text;
@@ -19,31 +21,47 @@ struct fan {
     void *ctx;
 };
 
-static void fan_answered(void *ctx, const struct err *e, const char *text)
+static void fan_free(struct fan *f)
 {
-    struct fan *f = ctx;
-    bool last;
-
-    pthread_mutex_lock(&f->lock);
-    if (e->class != ERR_NONE && f->err.class == ERR_NONE)
-        f->err = *e;
-    if (text && *text)
-        buf_printf(&f->text, "%s%s", f->text.len ? "; " : "", text);
-    last = --f->left == 0;
-    pthread_mutex_unlock(&f->lock);
-    if (!last)
-        return;
-    f->done(f->ctx, &f->err, buf_str(&f->text));
     buf_free(&f->text);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }
 
-static void fan_out(struct connector **connectors, size_t n, const struct command *cmd, command_done *done, void *ctx)
+static void fan_answered(void *ctx, const struct err *e, const char *text)
+{
+    struct fan *f = ctx;
+    command_done *done = f->done;
+    void *done_ctx = f->ctx;
+    bool last, tell, strange;
+    struct err err;
+    char *words;
+
+    pthread_mutex_lock(&f->lock);
+    strange = f->for_one && e->class == ERR_NOTFOUND;
+    last = --f->left == 0;
+    if (e->class != ERR_NONE && f->err.class == ERR_NONE && (!strange || last))
+        f->err = *e;
+    if (text && *text)
+        buf_printf(&f->text, "%s%s", f->text.len ? "; " : "", text);
+    tell = !f->told && (last || (f->for_one && !strange));
+    f->told = f->told || tell;
+    err = f->err;
+    words = mem_strdup(buf_str(&f->text));
+    pthread_mutex_unlock(&f->lock);   /* unless it is the last, another thread may free it from here on */
+    if (last)
+        fan_free(f);
+    if (tell)
+        done(done_ctx, &err, words);
+    free(words);
+}
+
+static void fan_out(struct connector **connectors, size_t n, const struct command *cmd, bool for_one, command_done *done, void *ctx)
 {
     struct fan *f = mem_alloc(sizeof(*f));
 
     pthread_mutex_init(&f->lock, NULL);
+    f->for_one = for_one;
     f->left = n;
     f->done = done;
     f->ctx = ctx;
@@ -87,7 +105,7 @@ static void queue_command(struct connector **connectors, size_t n, const struct 
         if (is_named(cmd, connector_name(connectors[i])))
             meant[n_meant++] = connectors[i];
     if (n_meant) {
-        fan_out(meant, n_meant, cmd, done, ctx);
+        fan_out(meant, n_meant, cmd, false, done, ctx);
     } else {
         err_set(&e, ERR_NOTFOUND, "there is no connector \"%s\"", stray ? stray->connector : "");
         done(ctx, &e, "");
@@ -109,43 +127,13 @@ static void repair_command(struct connector **connectors, size_t n, const struct
     done(ctx, &e, "");
 }
 
-struct search {
-    uint32_t id;
-    bool found;
-};
-
-static void match_hold(void *ctx, const struct hold *h)
-{
-    struct search *s = ctx;
-
-    s->found = s->found || h->id == s->id;
-}
-
 void connectors_command(struct connector **connectors, size_t n, const struct command *cmd, command_done *done,
                         void *ctx)
 {
-    struct search s = {.id = cmd->hold};
-    struct err e = {0};
-
-    if (cmd->verb >= COMMAND_RETRY) {
+    if (cmd->verb >= COMMAND_RETRY)
         queue_command(connectors, n, cmd, done, ctx);
-        return;
-    }
-    if (cmd->verb == COMMAND_REPAIR) {
+    else if (cmd->verb == COMMAND_REPAIR)
         repair_command(connectors, n, cmd, done, ctx);
-        return;
-    }
-    if (cmd->verb == COMMAND_RESYNC) {
-        fan_out(connectors, n, cmd, done, ctx);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        connector_holds(connectors[i], match_hold, &s);
-        if (s.found) {
-            connector_command(connectors[i], cmd, done, ctx);
-            return;
-        }
-    }
-    err_set(&e, ERR_NOTFOUND, "there is no hold %u (any more)", cmd->hold);
-    done(ctx, &e, "");
+    else /* whose hold it is the writers know: to look here would be to read their stores */
+        fan_out(connectors, n, cmd, cmd->verb != COMMAND_RESYNC, done, ctx);
 }

@@ -73,6 +73,8 @@ static void draw(struct progress *p, struct buf *bar)
     size_t columns = terminal_columns();
     struct buf b = {0};
 
+    if (!log_has_room()) /* a terminal that was stopped must not stop us */
+        return;
     buf_puts(&b, "\r\033[K");
     buf_add(&b, bar->p, bar->len < columns ? bar->len : columns - 1);
     buf_u8(&b, '\r');

@@ -559,6 +559,9 @@ static void take_subject(struct mirror *m, struct mirror_search *s, const struct
             break;   /* between two polls there is no session that could have died */
         snprintf(m->restart_why, sizeof(m->restart_why), "%.*s", SLICE_ARG(msg->text));
         break;
+    case SYNC_ELSEWHERE:
+        elsewhere_take(m, msg);
+        break;
     case SYNC_REFERENCE:
     case SYNC_NEWCOOKIE:
     case SYNC_REFRESH_PRESENT:

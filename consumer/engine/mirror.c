@@ -90,6 +90,7 @@ void mirror_close(struct mirror *m)
     csn_set_free(&m->heard[0]);
     csn_set_free(&m->heard[1]);
     free(m->uri);
+    free(m->move_to);
     sibling_free(m);
     buf_free(&m->scratch);
     buf_free(&m->judged);

@@ -98,6 +98,8 @@ struct mirror {
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
     struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
     char restart_why[256];     /* not empty: the source must begin again */
+    char *move_to;             /* … with this server; NULL: with whichever it gets */
+    bool elsewhere_has_all;    /* another server, as far as it has told where it stands */
     struct err undone;         /* a commit failed, maybe one in the middle of a round: all that was taken in that round is lost */
     int64_t insync_ms;         /* wall clock: since when all searches are; 0: not all are */
     int64_t clock_offset_ms;   /* wall − monotonic, to see jumps of the clock */
@@ -257,6 +259,8 @@ void behind_see_csns(struct mirror *m, struct mirror_search *s, const struct csn
 /* The mark as it was read (may be NULL): true if it is another one than the stored one; then all is to be read anew. */
 bool behind_see_mark(struct mirror *m, struct mirror_search *s, const uint8_t *mark);
 bool behind_is_marked(const struct mirror *m, const struct mirror_search *s, const uint8_t *mark);
+/* Whether it is known to be another one. */
+bool behind_is_of_another(const struct mirror *m, const struct mirror_search *s, const uint8_t *mark);
 /* Whether content older than what is stored counts. */
 bool behind_lets_older_count(const struct mirror_search *s);
 /* Whether an unknown entry with this stamp is one that is gone, shown by a provider that is behind. */
@@ -267,6 +271,13 @@ void behind_see_older(struct mirror *m, struct mirror_search *s, const struct ob
 void behind_suspect(struct mirror *m, const struct mirror_search *s, const char *why);
 /* The CSNs of a message. */
 void behind_csns(const struct sync_msg *msg, struct csn_set *set);
+
+/* elsewhere.c: another provider, while this one is behind */
+
+/* Whether one is to be looked for. */
+bool elsewhere_is_sought(const struct mirror *m);
+/* SYNC_ELSEWHERE: may set m->move_to. */
+void elsewhere_take(struct mirror *m, const struct sync_msg *msg);
 
 /* poll.c: what mode search finds */
 

@@ -1,8 +1,10 @@
 #include "status.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "pending.h"
 #include "text.h"
 
 void status_board_init(struct status_board *b)
@@ -21,6 +23,8 @@ void status_board_destroy(struct status_board *b)
 {
     pthread_cond_destroy(&b->changed);
     pthread_mutex_destroy(&b->lock);
+    free(b->holds);
+    arena_free(&b->hold_texts);
 }
 
 void status_get(struct status_board *b, struct status *out)
@@ -28,6 +32,50 @@ void status_get(struct status_board *b, struct status *out)
     pthread_mutex_lock(&b->lock);
     *out = b->status;
     pthread_mutex_unlock(&b->lock);
+}
+
+static struct hold *copy_holds(const struct hold *holds, size_t n, struct arena *texts)
+{
+    struct hold *copy = mem_alloc((n + 1) * sizeof(*copy));
+
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = holds[i];
+        copy[i].why = arena_copy(texts, holds[i].why.p, holds[i].why.len);
+    }
+    return copy;
+}
+
+void status_set_holds(struct status_board *b, const struct hold *holds, size_t n)
+{
+    struct arena texts = {0};
+    struct hold *copy = copy_holds(holds, n, &texts), *before;
+    struct arena texts_before;
+
+    pthread_mutex_lock(&b->lock);
+    before = b->holds;
+    texts_before = b->hold_texts;
+    b->holds = copy;
+    b->n_holds = n;
+    b->hold_texts = texts;
+    pthread_mutex_unlock(&b->lock);
+    free(before);
+    arena_free(&texts_before);
+}
+
+void status_holds(struct status_board *b, void (*each)(void *ctx, const struct hold *h), void *ctx)
+{
+    struct arena texts = {0};
+    struct hold *copy;
+    size_t n;
+
+    pthread_mutex_lock(&b->lock);
+    n = b->n_holds;
+    copy = copy_holds(b->holds, n, &texts);
+    pthread_mutex_unlock(&b->lock);
+    for (size_t i = 0; i < n; i++)
+        each(ctx, &copy[i]);
+    free(copy);
+    arena_free(&texts);
 }
 
 void status_wait(struct status_board *b, int wait_ms)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem.h"
+
 #define STATUS_TEXT 1024
 #define STATUS_SINKS 16
 #define STATUS_SEARCHES 5   /* SEARCH_KINDS */
@@ -54,17 +56,26 @@ struct status {
     bool failed;               /* the directory could not be reached or refused us, with nothing to wait for */
 };
 
-/* A status and its lock. */
+struct hold;
+
+/* A status and its lock, and the holds as last committed: whoever asks reads no store. */
 struct status_board {
     pthread_mutex_t lock;
     pthread_cond_t changed;    /* CLOCK_MONOTONIC; for who waits for a status */
     struct status status;
+    struct hold *holds;        /* n_holds, the rejected ones too; their texts in hold_texts */
+    size_t n_holds;
+    struct arena hold_texts;
 };
 
 void status_board_init(struct status_board *b);
 void status_board_destroy(struct status_board *b);
 /* A copy of what was published last. */
 void status_get(struct status_board *b, struct status *out);
+/* Puts these in the place of the holds; copies all. */
+void status_set_holds(struct status_board *b, const struct hold *holds, size_t n);
+/* Calls each with a copy of each hold, ascending, outside the lock; *h is valid during the call only. */
+void status_holds(struct status_board *b, void (*each)(void *ctx, const struct hold *h), void *ctx);
 /* Waits until something is published or wait_ms pass. */
 void status_wait(struct status_board *b, int wait_ms);
 /* Copies text into a field of a status, cut to its size at a UTF-8 boundary; NULL: empty. */

@@ -220,11 +220,28 @@ static void publish(struct writer *w)
     w->published_ms = clock_mono_ms();
 }
 
+static void publish_holds(struct writer *w)
+{
+    struct arena a = { 0 };
+    struct hold *holds = NULL, h;
+    size_t n = 0;
+    uint32_t id = 0;
+
+    while (hold_next(w->mirror.t, &id, &h, &a)) {
+        holds = mem_realloc(holds, (n + 1) * sizeof(*holds));
+        holds[n++] = h;
+    }
+    status_set_holds(&w->board, holds, n);
+    free(holds);
+    arena_free(&a);
+}
+
 /* After a commit and never before: who saw "settled" while the sinks did not know yet of what is being committed would take
  * the connector for done. */
 static void publish_committed(struct writer *w)
 {
     mirror_begin(&w->mirror);
+    publish_holds(w);
     publish(w);
     txn_abort(&w->mirror.t);
 }
@@ -384,15 +401,30 @@ static void answer_commands(struct writer *w, const struct err *failed)
     }
 }
 
+/* The configured server with this URI; the number of them if there is none. */
+static size_t uri_index(const struct config_connector *conf, struct slice uri)
+{
+    size_t i = 0;
+
+    while (i < conf->n_ldap_uris && !slice_eq(uri, slice_of(conf->ldap_uris[i])))
+        i++;
+    return i;
+}
+
 static void restart_source(struct writer *w)
 {
     struct mirror *m = &w->mirror;
+    size_t to = m->move_to ? uri_index(m->conf, slice_of(m->move_to)) : m->conf->n_ldap_uris;
 
     pthread_mutex_lock(&w->peers_lock);
-    if (m->restart_why[0] && w->source)
+    if (m->restart_why[0] && w->source && to < m->conf->n_ldap_uris)
+        source_move(w->source, to, m->restart_why);
+    else if (m->restart_why[0] && w->source)
         source_restart(w->source, m->restart_why);
     pthread_mutex_unlock(&w->peers_lock);
     m->restart_why[0] = '\0';
+    free(m->move_to);
+    m->move_to = NULL;
 }
 
 /* The disk is full or broken: say so, wait, and begin again from what is stored. What was received meanwhile waits in
@@ -480,10 +512,10 @@ static void begin(struct writer *w)
 static void note_uri(struct writer *w, const struct sync_msg *msg)
 {
     const struct config_connector *conf = w->mirror.conf;
+    size_t i = uri_index(conf, msg->uri);
 
-    for (size_t i = 0; i < conf->n_ldap_uris; i++)
-        if (slice_eq(msg->uri, slice_of(conf->ldap_uris[i])))
-            w->uri = i;
+    if (i < conf->n_ldap_uris)
+        w->uri = i;
     pthread_mutex_lock(&w->peers_lock);
     if (w->probe)
         probe_set_uri(w->probe, w->uri);
@@ -614,11 +646,20 @@ static void tell_drained(struct writer *w)
     m->polled = 0;
 }
 
+static void tell_scout(struct writer *w)
+{
+    pthread_mutex_lock(&w->peers_lock);
+    if (w->probe)
+        probe_seek(w->probe, elsewhere_is_sought(&w->mirror), w->uri);
+    pthread_mutex_unlock(&w->peers_lock);
+}
+
 static void end_round(struct writer *w)
 {
     struct mirror *m = &w->mirror;
 
     note_first(w);
+    tell_scout(w);
     send_requests(w);
     heartbeat(m, HEARTBEAT_MS);
     for (unsigned i = 0; i < m->n_searches; i++)
@@ -679,9 +720,7 @@ int writer_open(struct writer *w, struct err *e)
     if (mirror_open(&w->mirror, e) != 0)
         return -1;
     publish_cookies(w);
-    mirror_begin(&w->mirror);
-    publish(w);
-    txn_abort(&w->mirror.t);
+    publish_committed(w);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "directory.h"
 #include "ds389.h"
 #include "lookup.h"
+#include "scout.h"
 #include "standing.h"
 #include "watchdog.h"
 #include "worker.h"
@@ -38,6 +39,7 @@ struct probe {
     struct sync_batch *batch;
     bool reader_gone;
     struct watchdog *watchdog;
+    struct scout *scout;
     atomic_size_t serving;       /* the server that the request under way asks; NOBODY: none is */
     atomic_bool give_up;         /* that server is silent */
     pthread_mutex_t lock;
@@ -495,6 +497,7 @@ struct probe *probe_start(const struct probe_settings *settings, const struct so
     p->directory.give_up = &p->give_up;
     worker_start(&p->worker, probe_thread, p);
     p->watchdog = watchdog_start(settings, hooks, on_silence, p);
+    p->scout = scout_start(settings, hooks);
     return p;
 }
 
@@ -551,6 +554,11 @@ void probe_set_uri(struct probe *p, size_t uri)
     watchdog_set_uri(p->watchdog, uri);
 }
 
+void probe_seek(struct probe *p, bool on, size_t uri)
+{
+    scout_seek(p->scout, on, uri);
+}
+
 bool probe_stop(struct probe **p, int wait_ms)
 {
     struct probe *gone = *p;
@@ -558,7 +566,7 @@ bool probe_stop(struct probe **p, int wait_ms)
 
     *p = NULL;
     /* The watchdog first: it calls on_silence(). */
-    if (!watchdog_stop(&gone->watchdog, wait_ms) || !worker_stop(&gone->worker, wait_ms))
+    if (!scout_stop(&gone->scout, wait_ms) || !watchdog_stop(&gone->watchdog, wait_ms) || !worker_stop(&gone->worker, wait_ms))
         return false;
     while ((r = take_request(gone)) != NULL)
         free_request(r);

@@ -36,6 +36,9 @@ void probe_read(struct probe *p, uint32_t token, unsigned search, size_t uri, co
 /* Whom the watchdog asks: also set by each request. Any thread. */
 void probe_set_uri(struct probe *p, size_t uri);
 
+/* on: the server `uri` is behind, so that the others are asked where they stand (scout.h). Any thread. */
+void probe_seek(struct probe *p, bool on, size_t uri);
+
 /* As source_stop(). */
 bool probe_stop(struct probe **p, int wait_ms);
 

@@ -15,6 +15,8 @@
 #include "source_search.h"
 #include "worker.h"
 
+#define STAY SIZE_MAX
+
 /* The life of the thread:
  *
  *      CONNECTING ──▶ REFRESHING ──all complete──▶ INSYNC
@@ -38,6 +40,8 @@ struct source {
     pthread_mutex_t why_lock;
     char why[256];               /* of the restart */
     size_t first_uri;            /* where the next round begins */
+    size_t home;                 /* … once a server was reached, the one after that: 0, or where source_move() led to */
+    atomic_size_t move_to;       /* STAY, or where the restart is to lead to */
     bool *behind;                /* one a URI: that server refused our cookie as newer than what it has, in this round */
     unsigned attempts;           /* that failed since a session was complete */
     bool schema_told;            /* what the server's schema lacks was told */
@@ -221,7 +225,9 @@ static LDAP *connect_any(struct source *s, struct err *e)
 
     if (ld == NULL)
         ld = connect_one_of(s, true, e);
-    s->first_uri = 0;   /* the order of the configuration is the order of preference */
+    if (ld == NULL || atomic_load(&s->uri) != s->home)
+        s->home = 0;   /* the order of the configuration is the order of preference */
+    s->first_uri = s->home;
     if (ld && s->settings->reads_schema && !s->schema_told)
         tell_unknown(s, ld);
     return ld;
@@ -395,6 +401,16 @@ static bool run_session(struct source *s)
 
 /* ---- Between two polls ---- */
 
+static void take_move(struct source *s)
+{
+    size_t to = atomic_exchange(&s->move_to, STAY);
+
+    if (to == STAY)
+        return;
+    s->first_uri = s->home = to;
+    s->behind[to] = false;   /* it has caught up */
+}
+
 static void wait_until_drained(struct source *s)
 {
     while (!interrupted(s) && atomic_load(&s->drained) != s->session.number)
@@ -427,8 +443,10 @@ static void *source_thread(void *arg)
     struct source *s = arg;
 
     while (!worker_stopping(&s->worker)) {
-        if (atomic_exchange(&s->restart, false))
+        if (atomic_exchange(&s->restart, false)) {
             searcher_forget(s->searcher);   /* what was told may be lost to who asked for it */
+            take_move(s);
+        }
         if (!run_session(s))
             break;
         if (is_polled(s))
@@ -448,6 +466,7 @@ struct source *source_start(const struct source_settings *settings, const struct
     s->hooks = hooks;
     s->seed = (unsigned)clock_wall_ms();
     pthread_mutex_init(&s->why_lock, NULL);
+    atomic_init(&s->move_to, STAY);
     s->behind = mem_alloc(settings->conn.n_uris * sizeof(*s->behind));
     session_init(&s->session, settings, hooks, &s->worker);
     modes_init(&s->modes, settings->mode, settings->conn.n_uris);
@@ -465,6 +484,12 @@ void source_restart(struct source *s, const char *why)
     pthread_mutex_unlock(&s->why_lock);
     atomic_store_explicit(&s->restart, true, memory_order_release);
     worker_wake(&s->worker);
+}
+
+void source_move(struct source *s, size_t uri, const char *why)
+{
+    atomic_store(&s->move_to, uri);
+    source_restart(s, why);
 }
 
 void source_drained(struct source *s, uint32_t session)

@@ -61,6 +61,8 @@ struct source;
 struct source *source_start(const struct source_settings *settings, const struct source_hooks *hooks);
 /* Drops the session and begins again at once from the stored cookies (any thread). why is logged. */
 void source_restart(struct source *s, const char *why);
+/* … with another server of the settings, which is preferred from now on until it fails: the one in use is behind (any thread). */
+void source_move(struct source *s, size_t uri, const char *why);
 /* Everything that a session of a polling mode brought is committed: the pause until the next poll begins now (any thread). A sink
  * need not have it: one that is dead must not keep a directory from being read. */
 void source_drained(struct source *s, uint32_t session);

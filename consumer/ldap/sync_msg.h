@@ -33,7 +33,8 @@ enum sync_type {
                               parent_unreadable may be set if it is DELETED, and text then says what that means */
     SYNC_LISTED,           /* one row of a listing: entry with uuid, dn and entryCSN, or (probe_read()) its whole content */
     SYNC_PROBE_END,        /* the request is through: rc (LDAP result code or libldap's negative one), text */
-    SYNC_SILENT            /* the provider did not answer within the timeout: text */
+    SYNC_SILENT,           /* the provider did not answer within the timeout: text */
+    SYNC_ELSEWHERE         /* as SYNC_CONTEXT, of another server than that in use: scout.h */
 };
 
 /* RFC 4533, section 2.2. */
@@ -84,7 +85,7 @@ struct sync_msg {
     int rc;
     struct slice cookie;
     struct slice text;
-    struct slice uri;          /* SYNC_BEGIN, SYNC_CONTEXT: the server that answers */
+    struct slice uri;          /* SYNC_BEGIN, SYNC_CONTEXT, SYNC_ELSEWHERE: the server that answers */
     struct entry *entry;
     uint32_t n_uuids;
     const uint8_t *uuids;      /* n_uuids × UUID_BYTES */

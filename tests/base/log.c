@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +98,43 @@ Test(log, long_messages_are_cut_to_one_line)
     line = capture_end();
     cr_assert_gt(strlen(line), 2000);
     cr_assert_eq(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
+/* A pipe that nobody reads, as standard error; its other end. */
+static int full_pipe(void)
+{
+    static const char zeros[4096];
+    int fds[2];
+
+    cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
+    while (write(fds[1], zeros, sizeof(zeros)) > 0)
+        ;
+    fcntl(fds[1], F_SETFL, 0);   /* from here on a write would wait for ever */
+    dup2(fds[1], STDERR_FILENO);
+    close(fds[1]);
+    return fds[0];
+}
+
+Test(log, a_thread_that_never_waits_drops_and_counts, .timeout = 10)
+{
+    int kept = dup(STDERR_FILENO), reader;
+    char text[65536 + 1];
+    ssize_t n;
+
+    unsetenv("JOURNAL_STREAM");
+    clock_set_wall_ms(0);
+    reader = full_pipe();
+    log_never_wait();
+    log_error(NULL, "one");
+    log_error(NULL, "two");
+    cr_assert_not(log_has_room());
+    while (read(reader, text, sizeof(text) - 1) > 0)
+        ;
+    cr_assert(log_has_room());
+    log_error(NULL, "three");
+    n = read(reader, text, sizeof(text) - 1);
+    dup2(kept, STDERR_FILENO);
+    cr_assert_gt(n, 0);
+    text[n] = '\0';
+    cr_assert_str_eq(text, "2 lines of the log were lost here\n1970-01-01T00:00:00.000Z error three\n");
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -181,4 +182,49 @@ Test(daemon, reads_its_configuration_again)
     run_free(&r);
     kill(d.pid, SIGTERM);
     cr_assert_eq(await_end(&d), EX_OK);
+}
+
+/* A configuration that takes its time to be read. */
+#define LONG_CONFIG_BYTES ((size_t)4 << 20)   /* the most that is read */
+
+static char *write_long_config(void)
+{
+    char *path = test_path("long.conf"), *text = mem_alloc(LONG_CONFIG_BYTES);
+    FILE *f = fopen(path, "w");
+
+    memset(text, '\n', LONG_CONFIG_BYTES);
+    cr_assert_not_null(f);
+    cr_assert_eq(fwrite(text, 1, LONG_CONFIG_BYTES, f), LONG_CONFIG_BYTES);
+    fclose(f);
+    free(text);
+    return path;
+}
+
+static int end_while_it_reads(const char *option, int sig)
+{
+    char *conf = write_long_config();
+    int watch = inotify_init1(IN_CLOEXEC), status;
+    struct pollfd opened = {.fd = watch, .events = POLLIN};
+    pid_t pid;
+
+    inotify_add_watch(watch, conf, IN_OPEN);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execl(AXSYNC_BINARY, AXSYNC_BINARY, "run", "-c", conf, option, (char *)NULL);
+        _exit(127);
+    }
+    cr_assert_eq(poll(&opened, 1, PATIENCE_MS), 1, "it does not open its configuration");
+    kill(pid, sig);
+    waitpid(pid, &status, 0);
+    close(watch);
+    free(conf);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+Test(daemon, ends_before_it_has_begun)
+{
+    cr_assert_eq(end_while_it_reads(NULL, SIGTERM), EX_OK);
+    cr_assert_eq(end_while_it_reads(NULL, SIGINT), EX_OK);
+    cr_assert_eq(end_while_it_reads("--once", SIGTERM), EX_TEMPFAIL, "nothing was got in sync");
 }

@@ -774,6 +774,26 @@ void watchdog(void)
     scene_round(b);
 }
 
+void elsewhere(const char *uri, int csn)
+{
+    struct sync_batch *b = begin_answer();
+    struct sync_msg *first = b->first;
+    char text[CSN_TEXT];
+
+    token--;
+    if (csn > 0)
+        csn_text(csn, text);
+    for (unsigned i = 0; i < mirror->n_searches; i++) {
+        struct sync_msg *m = i == 0 ? first : sync_batch_add(b, SYNC_ELSEWHERE);
+
+        *m = (struct sync_msg){ .next = m->next, .type = SYNC_ELSEWHERE, .search = i, .uri = slice_of(uri) };
+        m->n_csns = csn > 0;
+        m->csns = arena_alloc(&b->arena, sizeof(*m->csns));
+        m->csns[0] = arena_copy(&b->arena, text, csn > 0 ? CSN_TEXT - 1 : 0);
+    }
+    scene_round(b);
+}
+
 size_t read_subtree(int rc)
 {
     struct mirror_search *s;

@@ -143,6 +143,7 @@ bool is_subtree_due(void);   /* that of a container which came is to be read */
 size_t read_subtree(int rc);
 
 void watchdog(void);   /* it reads contextCSN */
+void elsewhere(const char *uri, int csn);   /* another server was asked, and has the contextCSN of that change; 0: none */
 
 /* ---- time ---- */
 
@@ -179,6 +180,7 @@ void expect_unknown(const char *name);    /* it is not mirrored */
 void expect_waits(const char *name, bool waits);   /* for an address */
 void expect_invalid(const char *name, bool invalid);
 void expect_restart(const char *why);     /* the source was told to begin again; NULL: it was not */
+void expect_move(const char *uri);        /* … with this server; NULL: with any */
 bool was_restarted(void);                 /* it was, since the last time */
 const char *cookie_stored(void);          /* what a source would send now for accounts; "" if nothing */
 const char *cookie_stored_of(enum search_kind kind);

@@ -26,7 +26,7 @@ static int64_t wall_ms, mono_ms;
 static uint64_t seen_seq;
 static bool one_round, fail_commit, with_containers;
 static atomic_bool stopping;
-static char restarted[256];
+static char restarted[256], moved[256];
 static char empty[] = "";
 
 static void default_conf(void)
@@ -101,7 +101,7 @@ void scene_open(void)
     snprintf(folder, sizeof(folder), "%s/corp", dir);
     seen_seq = 0;
     one_round = fail_commit = with_containers = stopping = false;
-    restarted[0] = '\0';
+    restarted[0] = moved[0] = '\0';
     numbers.high = 0;
     start();
 }
@@ -195,6 +195,9 @@ static void note_restart(void)
 {
     if (mirror->restart_why[0])
         snprintf(restarted, sizeof(restarted), "%s", mirror->restart_why);
+    snprintf(moved, sizeof(moved), "%s", mirror->move_to ? mirror->move_to : moved);
+    free(mirror->move_to);
+    mirror->move_to = NULL;
     mirror->restart_why[0] = '\0';
 }
 
@@ -484,6 +487,12 @@ void expect_restart(const char *why)
     else
         cr_assert_str_empty(restarted);
     restarted[0] = '\0';
+}
+
+void expect_move(const char *uri)
+{
+    cr_assert_str_eq(moved, uri ? uri : "");
+    moved[0] = '\0';
 }
 
 bool was_restarted(void)

@@ -367,3 +367,48 @@ Test(behind, a_resync_is_not_undone_by_what_was_on_its_way)
     expect_restart("read anew");
     cr_assert_str_empty(cookie_stored());
 }
+
+/* Behind, and not refused: the session goes on. */
+static void lags(void)
+{
+    provider_csn(2);
+    session(true);
+    done_delete();
+    cr_assert(elsewhere_is_sought(mirror));
+}
+
+Test(behind, nobody_is_sought_while_the_provider_is_well)
+{
+    session(true);
+    done_delete();
+    cr_assert_not(elsewhere_is_sought(mirror));
+    elsewhere("ldap://two", 3);
+    expect_restart(NULL);
+}
+
+Test(behind, it_goes_to_who_has_all)
+{
+    lags();
+    elsewhere("ldap://two", 3);
+    expect_move("ldap://two");
+    expect_restart("ldap://one is behind, and ldap://two has all");
+}
+
+Test(behind, it_does_not_go_to_who_is_behind_too)
+{
+    lags();
+    elsewhere("ldap://two", 2);
+    elsewhere("ldap://two", 0);
+    expect_restart(NULL);
+    expect_move(NULL);
+}
+
+Test(behind, nobody_is_sought_once_it_has_caught_up)
+{
+    lags();
+    provider_csn(3);
+    watchdog();
+    expect_restart("the server has caught up: the search is issued again");
+    expect_move(NULL);
+    cr_assert_not(elsewhere_is_sought(mirror));
+}

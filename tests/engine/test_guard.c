@@ -347,16 +347,42 @@ Test(guard, a_partial_rejection)
     deletes_many(0, 10);
     answer();
     reject(1, 4);
-    expect_hold(1, 10, false);
+    expect_hold(1, 6, false);
+    expect_hold(2, 4, true);   /* each is listed as what it is */
     expect_pending("u003", PENDING_DELETE, PENDING_REJECTED);
     expect_pending("u004", PENDING_DELETE, PENDING_HELD);
-    for (int i = 4; i < 10; i++)
+    deletes_many(10, 11);
+    answer();
+    expect_hold(1, 7, false);
+    for (int i = 4; i < 11; i++)
         comes_back(i);
-    expect_hold(1, 4, true);   /* nobody is left in it who waits for a word */
+    expect_holds(1);
+    comes_back(0);
+    expect_hold(2, 3, true);
+    approve(2, 2);   /* u000 is back */
+    answer();
+    expect_many(1, "delete ");
+    expect_hold(2, 2, true);
     pass_s(4000);
     deletes_many(20, 21);
     answer();
     expect_pending("u020", PENDING_DELETE, PENDING_WAITING);
+}
+
+Test(guard, more_than_have_joined)
+{
+    struct command c = { .verb = COMMAND_APPROVE, .hold = 1, .upto = 11 };
+    struct err e = { 0 };
+    char text[512];
+
+    mirrored(40);
+    deletes_many(0, 10);
+    answer();
+    mirror_begin(mirror);
+    cr_assert_neq(operator_command(mirror, &c, text, sizeof(text), &e), 0);
+    cr_assert_eq(e.class, ERR_USAGE);
+    cr_assert_str_eq(e.text, "no more than 10 have joined hold 1 so far: 1.10");
+    expect_hold(1, 10, false);
 }
 
 Test(guard, an_unknown_hold)
@@ -550,8 +576,8 @@ Test(guard, many_renames_are_held)
     reject(1, 3);
     approve(1, 0);   /* does not mean those that were rejected */
     expect_many(7, "rename v");
-    expect_hold(1, 2, true);
-    approve(1, 0);   /* of a hold that was rejected it does */
+    expect_hold(2, 2, true);
+    approve(2, 0);
     expect_many(2, "rename v");
     expect_holds(0);
 }

@@ -51,6 +51,9 @@ Test(axigen_data, find)
     cr_assert(wire_attr_find(data, "customerReference", &arena, &attr));
     cr_assert(slice_eq(attr.value, slice_of("x")));
     cr_assert_not(wire_attr_find(data, "customer", &arena, &attr));
+    cr_assert(wire_attr_find(slice_of("a = \"5\" x\\\"\r\n"), "a", &arena, &attr));
+    cr_assert(slice_eq(attr.as_is, slice_of("5\" x\\")));
+    cr_assert(wire_attr_find(slice_of("a = x \r\n"), "a", &arena, &attr) && slice_eq(attr.as_is, slice_of("x")));
     arena_free(&arena);
 }
 

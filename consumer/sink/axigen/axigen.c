@@ -67,6 +67,8 @@ static void begin(struct axigen *ax, struct err *e)
 {
     arena_reset(&ax->arena);
     ax->e = e;
+    ax->batch = NULL;
+    ax->n_batch = 0;
 }
 
 static bool is_rebind(const struct axigen_work *w)
@@ -149,6 +151,8 @@ static void unsaved(struct axigen *ax, struct axigen_work *w, const char *words)
     uint8_t from[UUID_BYTES];
 
     axigen_note(w, OUTCOME_REFUSED, "COMMIT of the domain %.*s: %s", SLICE_ARG(ax->domain), words);
+    for (const struct axigen_before *b = w->before; b; b = b->next)
+        axigen_put(ax, b->uuid, &b->rec);
     if (is_rebind(w)) {
         ax->records->del(ax->records->ctx, uuid);
         uuid = uuid_parse(w->action->from, from) ? from : uuid;
@@ -168,7 +172,7 @@ int axigen_leave(struct axigen *ax, struct axigen_work **w, size_t n)
     if (axigen_say(ax, "COMMIT", WIRE_ROOT, &a))
         return -1;
     if (!a.ok) {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = n; i-- > 0;) /* the first one knows best what was before */
             unsaved(ax, w[i], a.text);
         return n ? back_to_root(ax) : axigen_surprise(ax, "COMMIT was refused: %s", a.text);
     }
@@ -208,6 +212,19 @@ static void find_rebind(struct axigen *ax, struct axigen_work *w)
                     SLICE_ARG(w->action->from));
 }
 
+/* Recorded as the other kind, a uuid has one record. A group that is gone holds no mail: it is left as policy left it, and forgotten. An
+ * account may hold mail, and what is due of it stands in its record. */
+static void other_kind(struct axigen_work *w)
+{
+    if (w->action->type != ACTION_ACCOUNT_CREATE || w->rec.state == RECORD_ACTIVE) {
+        axigen_note(w, OUTCOME_PARK, "what is recorded of this entry is the %s %.*s", object_kind_name(w->rec.kind),
+                    SLICE_ARG(w->rec.address));
+        return;
+    }
+    w->was_group = slice_eq(w->rec.address, w->action->address);
+    w->known = w->was_group;
+}
+
 static void prepare(struct axigen *ax, struct axigen_work *w)
 {
     enum action_type t = w->action->type;
@@ -219,8 +236,7 @@ static void prepare(struct axigen *ax, struct axigen_work *w)
     w->has_safe = w->known;
     w->safe = w->rec;
     if (w->known && (w->rec.kind == OBJECT_GROUP) != is_group(w))
-        axigen_note(w, OUTCOME_PARK, "what is recorded of this entry is the %s %.*s", object_kind_name(w->rec.kind),
-                    SLICE_ARG(w->rec.address));
+        other_kind(w);
     w->home = axigen_domain(w->action->address);
     w->apart = t == ACTION_ACCOUNT_CREATE && crosses(w);
     if (crosses(w) && !w->apart && t != ACTION_ACCOUNT_RENAME)
@@ -371,6 +387,8 @@ static enum sink_result axigen_apply(struct sink *s, struct sink_item *items, si
         else if (all[i].outcome == OUTCOME_UNKNOWN)
             todo[n_todo++] = &all[i];
     }
+    ax->batch = all;
+    ax->n_batch = n;
     r = run_all(ax, todo, n_todo, n);
     for (size_t i = 0; i < n; i++) {
         if (r == 0)

@@ -401,6 +401,10 @@ int axigen_account_create(struct axigen *ax, struct axigen_work *w)
 
     if (w->add && w->opened == OPENED_REFUSED)
         return take_over(ax, w, w->refusal, OUTCOME_REFUSED);
+    if (w->was_group && axigen_group_aside(ax, w, w->action->uuid, &w->rec,
+                                           axigen_aside_group(ax, w->action->uuid, w->home)))
+        return -1;
+    w->known = w->known && !w->was_group;
     if (axigen_make_alias_room(ax, w) || axigen_make_room(ax, w, w->action->address, &made))
         return -1;
     if (!made)

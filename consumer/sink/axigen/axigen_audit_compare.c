@@ -33,15 +33,16 @@ static bool same_list(struct slice x, struct slice y)
     return true;
 }
 
-static bool same_value(const struct script_step *step, struct slice there)
+/* Whether SHOW escapes what stands in quotes is not documented: a text may be meant either way. */
+static bool same_value(const struct script_step *step, const struct wire_attr *there)
 {
     switch (step->form) {
     case FORM_TEXT:
-        return slice_eq(step->value, there);
+        return slice_eq(step->value, there->value) || slice_eq(step->value, there->as_is);
     case FORM_LIST:
-        return same_list(step->value, there);
+        return same_list(step->value, there->value);
     default:
-        return text_equal_nocase(step->value, there);
+        return text_equal_nocase(step->value, there->value);
     }
 }
 
@@ -64,22 +65,21 @@ static int compare_step(struct audit_look *l, const struct script_step *step, st
     struct axigen *ax = l->ax;
     struct axigen_answer a;
     struct wire_attr got;
-    struct slice there;
 
-    if (wire_attr_find(all, step->attr, &ax->arena, &got)) {
-        there = arena_copy(&ax->arena, got.value.p, got.value.len);
-    } else {
-        if (axigen_show(ax, step->attr, &there, &a))
+    if (!wire_attr_find(all, step->attr, &ax->arena, &got)) {
+        if (axigen_show_attr(ax, step->attr, &got, &a))
             return -1;
         if (!a.ok) {
             l->seen->unread++;
             return 0;
         }
     }
-    if (!same_value(step, there))
+    if (!same_value(step, &got))
         compare_add(&l->seen->d, &ax->arena,
-                    (struct difference){
-                        .what = DIFFERENCE_FIELD, .field = field_of(l, step), .have = there, .wanted = step->value});
+                    (struct difference){.what = DIFFERENCE_FIELD,
+                                        .field = field_of(l, step),
+                                        .have = arena_copy(&ax->arena, got.value.p, got.value.len),
+                                        .wanted = step->value});
     return 0;
 }
 

@@ -304,6 +304,36 @@ static int rename_aside(struct axigen *ax, struct axigen_work *w, const uint8_t 
     return 0;
 }
 
+static void remember(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, const struct axigen_record *rec)
+{
+    struct axigen_before *b = arena_alloc(&ax->arena, sizeof(*b));
+
+    *b = (struct axigen_before){.next = w->before, .rec = *rec};
+    memcpy(b->uuid, uuid, UUID_BYTES);
+    w->before = b;
+}
+
+/* The record of one who made room, changed. He may have an action of his own in this batch, his return, which was prepared with the
+ * record as it was: looking for him where he was, it would find nothing, and make a second account beside his mail. */
+static void put_changed(struct axigen *ax, const uint8_t *uuid, const struct axigen_record *rec)
+{
+    axigen_put(ax, uuid, rec);
+    for (size_t i = 0; i < ax->n_batch; i++)
+        if (memcmp(ax->batch[i].action->uuid, uuid, UUID_BYTES) == 0)
+            ax->batch[i].rec = *rec;
+}
+
+void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                  struct slice to)
+{
+    intend_rename(rec, to);
+    remember(ax, w, uuid, rec);
+    rec->address = to;
+    rec->intent = INTENT_NONE;
+    rec->going_to = slice_of("");
+    put_changed(ax, uuid, rec);
+}
+
 static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
                          bool *made)
 {
@@ -317,12 +347,8 @@ static int account_aside(struct axigen *ax, struct axigen_work *w, const uint8_t
             return -1;
     } else if (axigen_back(ax) || axigen_find(ax, to, uuid, rec, &found, &seen) || axigen_back(ax))
         return -1; /* nothing of it is there, or it was moved aside before: whose the address is now, ADD will tell */
-    if (found == FOUND_OURS && *made) {
-        rec->address = to;
-        rec->intent = INTENT_NONE;
-        rec->going_to = slice_of("");
-        axigen_put(ax, uuid, rec);
-    }
+    if (found == FOUND_OURS && *made)
+        axigen_moved(ax, w, uuid, rec, to);
     return 0;
 }
 
@@ -339,8 +365,9 @@ static int alias_off(struct axigen *ax, struct axigen_work *w, const uint8_t *uu
         return -1;
     if (!*made || found == FOUND_UNREADABLE)
         return 0;
+    remember(ax, w, uuid, rec);
     axigen_record_drop(&rec->aliases, &rec->n_aliases, alias, &ax->arena);
-    axigen_put(ax, uuid, rec);
+    put_changed(ax, uuid, rec);
     return 0;
 }
 
@@ -358,7 +385,9 @@ static int take_from(struct axigen *ax, struct axigen_work *w, const uint8_t *uu
 {
     if (!slice_eq(rec->address, address))
         return alias_off(ax, w, uuid, rec, address, made);
-    return rec->kind == OBJECT_GROUP ? axigen_group_aside(ax, uuid, rec) : account_aside(ax, w, uuid, rec, made);
+    if (rec->kind == OBJECT_GROUP)
+        return axigen_group_aside(ax, w, uuid, rec, axigen_aside(ax, uuid, axigen_domain(address)));
+    return account_aside(ax, w, uuid, rec, made);
 }
 
 bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w)

@@ -76,9 +76,9 @@ static int set_group_name(struct axigen *ax, struct axigen_work *w, struct slice
     return 0;
 }
 
-int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec)
+int axigen_group_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                       struct slice to)
 {
-    struct slice to = axigen_aside(ax, uuid, axigen_domain(rec->address));
     struct axigen_answer a;
     enum seen_group seen;
     bool renamed;
@@ -96,8 +96,7 @@ int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_rec
         if (!a.ok)
             return axigen_back(ax); /* ADD will be refused, and say so */
     }
-    rec->address = to;
-    settled(ax, uuid, rec);
+    axigen_moved(ax, w, uuid, rec, to);
     return 0;
 }
 

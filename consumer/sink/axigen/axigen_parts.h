@@ -20,6 +20,8 @@
 #include "axigen_session.h"
 #include "sink.h"
 
+struct axigen_work;
+
 struct axigen_seen {
     char *domain;
     int64_t at_ms; /* monotonic: when it was seen to have no other writer */
@@ -39,10 +41,20 @@ struct axigen {
     struct arena arena; /* lives until the next one begins: words of outcomes are in it */
     struct err *e;
     size_t under_way;
+    struct axigen_work *batch;
+    size_t n_batch;
 };
 
 /* How an item's account was opened. */
 enum axigen_opened { OPENED_NOT, OPENED_REFUSED, OPENED };
+
+/* A record of somebody else's, as it was before an item took an address from him: with the intent, since when the domain's COMMIT is
+ * refused, some servers have the account where it went, and some where it was. */
+struct axigen_before {
+    struct axigen_before *next;
+    uint8_t uuid[UUID_BYTES];
+    struct axigen_record rec;
+};
 
 /* One item on its way. */
 struct axigen_work {
@@ -55,10 +67,12 @@ struct axigen_work {
     struct axigen_record rec;
     bool has_safe; /* safe is what is on disk of it */
     struct axigen_record safe;
+    struct axigen_before *before; /* of those who made room, the last one first; in the arena */
     struct script script;
     enum axigen_opened opened;
     const char *refusal;    /* OPENED_REFUSED: the server's words */
     bool add;               /* it is opened by ADD, else by UPDATE */
+    bool was_group;         /* rec is that of a group that is gone and still has the address of this account */
     bool slow;              /* the straight way was not open to it */
     bool fresh;             /* made just now */
     bool saved;             /* the account's or group's COMMIT was answered +OK */
@@ -84,6 +98,8 @@ int axigen_say_value(struct axigen *ax, const char *words, struct slice value, c
 int axigen_ask(struct axigen *ax, const char *words, struct axigen_answer *a);
 /* SHOW ATTR: *value in the arena, empty when there is none. */
 int axigen_show(struct axigen *ax, const char *attr, struct slice *value, struct axigen_answer *a);
+/* The same with all that was seen of it: values in the arena, empty when there is none. */
+int axigen_show_attr(struct axigen *ax, const char *attr, struct wire_attr *got, struct axigen_answer *a);
 /* From wherever below the domain back to it; what was not saved there is dropped. */
 int axigen_back(struct axigen *ax);
 /* COMMIT of account or group. Refused: noted, and dropped. */
@@ -98,6 +114,8 @@ struct slice axigen_local(struct slice address);
 struct slice axigen_domain(struct slice address);
 /* axsync-UUID@DOMAIN, in the arena. */
 struct slice axigen_aside(struct axigen *ax, const uint8_t *uuid, struct slice domain);
+/* axsync-group-UUID@DOMAIN: of a group whose entry has become an account, which may need the other name itself. */
+struct slice axigen_aside_group(struct axigen *ax, const uint8_t *uuid, struct slice domain);
 /* An address whose local part this is, in the arena. */
 struct slice axigen_whole(struct axigen *ax, struct slice local, struct slice domain);
 
@@ -164,6 +182,9 @@ int axigen_make_room(struct axigen *ax, struct axigen_work *w, struct slice addr
  * could not be had is noted. */
 bool axigen_lacks_room(struct axigen *ax, const struct axigen_work *w);
 int axigen_make_alias_room(struct axigen *ax, struct axigen_work *w);
+/* After a rename that made room for w: the record has the new name, and goes back if the domain's COMMIT is refused. */
+void axigen_moved(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                  struct slice to);
 /* In the account: an alias of its own that is to become its name. One that we set is taken off first, with a COMMIT of its own, since
  * nobody knows whether a name is free before; then the account is open again. *clear false: it is not ours to take, or the server
  * refused, which is noted; anywhere: axigen_undo(). */
@@ -199,8 +220,9 @@ enum seen_group { GROUP_ABSENT, GROUP_OPEN, GROUP_UNKNOWN };
 /* Opens a group of the domain we are in. GROUP_UNKNOWN: it is there, or may be, and was noted in w (may be NULL). */
 int axigen_open_group(struct axigen *ax, struct axigen_work *w, struct slice address, enum seen_group *seen);
 void axigen_note_absent(struct axigen_work *w);
-/* A group that is gone and whose address another takes. */
-int axigen_group_aside(struct axigen *ax, const uint8_t *uuid, struct axigen_record *rec);
+/* Renames a group that is gone, whose address another takes or its own entry as an account. */
+int axigen_group_aside(struct axigen *ax, struct axigen_work *w, const uint8_t *uuid, struct axigen_record *rec,
+                       struct slice to);
 
 /* ---- axigen_member.c ---- */
 

@@ -86,18 +86,28 @@ int axigen_ask(struct axigen *ax, const char *words, struct axigen_answer *a)
     return axigen_session_ask(ax->session, &ax->c, a, ax->e);
 }
 
-int axigen_show(struct axigen *ax, const char *attr, struct slice *value, struct axigen_answer *a)
+int axigen_show_attr(struct axigen *ax, const char *attr, struct wire_attr *got, struct axigen_answer *a)
 {
-    struct wire_attr got;
     char words[128];
 
-    *value = slice_of("");
+    *got = (struct wire_attr){0};
     snprintf(words, sizeof(words), "SHOW ATTR %s", attr);
     if (axigen_ask(ax, words, a))
         return -1;
-    if (a->ok && wire_attr_find(a->data, attr, &ax->arena, &got))
-        *value = arena_copy(&ax->arena, got.value.p, got.value.len);
+    if (!a->ok || !wire_attr_find(a->data, attr, &ax->arena, got))
+        *got = (struct wire_attr){.value = slice_of(""), .as_is = slice_of("")};
+    got->value = arena_copy(&ax->arena, got->value.p, got->value.len);
+    got->as_is = arena_copy(&ax->arena, got->as_is.p, got->as_is.len);
     return 0;
+}
+
+int axigen_show(struct axigen *ax, const char *attr, struct slice *value, struct axigen_answer *a)
+{
+    struct wire_attr got;
+    int r = axigen_show_attr(ax, attr, &got, a);
+
+    *value = r == 0 && a->ok ? got.value : slice_of("");
+    return r;
 }
 
 int axigen_surprise(struct axigen *ax, const char *fmt, ...)
@@ -168,12 +178,22 @@ struct slice axigen_whole(struct axigen *ax, struct slice local, struct slice do
     return slice_make(p, local.len + 1 + domain.len);
 }
 
+static struct slice name_aside(struct axigen *ax, const char *prefix, const uint8_t *uuid, struct slice domain)
+{
+    char text[UUID_TEXT], local[UUID_TEXT + 16];
+
+    snprintf(local, sizeof(local), "%s%s", prefix, uuid_format(uuid, text));
+    return axigen_whole(ax, slice_of(local), domain);
+}
+
 struct slice axigen_aside(struct axigen *ax, const uint8_t *uuid, struct slice domain)
 {
-    char local[UUID_TEXT + 8] = "axsync-";
+    return name_aside(ax, "axsync-", uuid, domain);
+}
 
-    uuid_format(uuid, local + 7);
-    return axigen_whole(ax, slice_of(local), domain);
+struct slice axigen_aside_group(struct axigen *ax, const uint8_t *uuid, struct slice domain)
+{
+    return name_aside(ax, "axsync-group-", uuid, domain);
 }
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */

@@ -158,6 +158,7 @@ bool wire_line(struct slice *rest, struct slice *line);
 struct wire_attr {
     struct slice name;
     struct slice value; /* unescaped; of a list what is between the parentheses */
+    struct slice as_is; /* the line's value without the quotes around it: the value, if the server escapes nothing */
     bool is_list;
 };
 

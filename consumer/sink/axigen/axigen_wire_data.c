@@ -80,6 +80,9 @@ static size_t read_value(struct slice from, struct slice rest_of_line, struct ar
     struct slice bare = trim(rest_of_line);
     size_t n = bare.len && bare.p[0] == '"' ? quoted_length(from) : 0;
 
+    attr->as_is = bare;
+    if (bare.len >= 2 && bare.p[0] == '"' && bare.p[bare.len - 1] == '"')
+        attr->as_is = slice_make(bare.p + 1, bare.len - 2);
     attr->is_list = n == 0 && bare.len >= 2 && bare.p[0] == '(' && bare.p[bare.len - 1] == ')';
     if (n > 0)
         attr->value = unescape(slice_make(from.p + 1, n - 2), a);

@@ -336,6 +336,67 @@ Test(axigen_depart, the_address_of_one_that_is_gone)
     world_free(&w);
 }
 
+/* In one batch somebody is told the address of one who is gone, and he himself comes back. */
+static void taken_and_back(enum axigen_policy policy, bool as_alias)
+{
+    struct world *w = world_new(NULL);
+    struct action *a[] = {create(w, 2, as_alias ? "bob@example.com" : "ann@example.com", "Other Ann"),
+                          return_of_ann(w, "ann2@example.com")};
+    struct axigen_record r;
+
+    w->settings.leave_policy = policy;
+    if (as_alias)
+        alias(w, a[0], "ann@example.com");
+    make_ann(w);
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    deliver(w, a, 2, 2);
+    expect_mail_of(w, "ann2@example.com", "ann@example.com");
+    expect_absent(w, RETIRED_1);
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of("ann2@example.com")) && r.state == RECORD_ACTIVE);
+    world_free(&w);
+}
+
+Test(axigen_depart, taken_and_back_in_one_batch)
+{
+    taken_and_back(AXIGEN_KEEP, false);
+    taken_and_back(AXIGEN_DISABLE, false);
+    taken_and_back(AXIGEN_KEEP, true);
+    taken_and_back(AXIGEN_DISABLE, true);
+}
+
+/* What one who is gone gave up for another is his again when the domain's COMMIT is refused. */
+static void room_is_not_saved(const char *keep, bool as_alias, bool returns)
+{
+    struct world *w = world_new((const char *const[]){"--keep", keep, NULL});
+    struct action *a = create(w, 2, as_alias ? "bob@example.com" : "ann@example.com", "Other Ann");
+    struct axigen_record r;
+
+    if (as_alias)
+        alias(w, a, "ann@example.com");
+    make_ann(w);
+    expect_done(w, delete_of(w, 1, "ann@example.com", CAUSE_LEAVE));
+    emulator_control(w->emulator, "rule refuse pattern COMMIT context domain nth 1 text bad");
+    expect_outcome(w, a, OUTCOME_REFUSED, "bad");
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of("ann@example.com")));
+    if (returns) {
+        deliver(w, (struct action *[]){return_of_ann(w, "ann2@example.com")}, 1, 1);
+        expect_mail_of(w, "ann2@example.com", "ann@example.com");
+        expect_absent(w, RETIRED_1);
+        world_free(&w);
+        return;
+    }
+    deliver(w, &a, 1, 1);
+    expect_mail_of(w, RETIRED_1, "ann@example.com");
+    cr_assert(record_of(w, 1, &r) && slice_eq(r.address, slice_of(RETIRED_1)));
+    world_free(&w);
+}
+
+Test(axigen_depart, room_that_was_not_saved)
+{
+    for (int i = 0; i < 8; i++)
+        room_is_not_saved(i & 1 ? "account" : "domain", i & 2, i & 4);
+}
+
 static void told_as_an_alias(enum axigen_policy policy, bool of_a_new_one)
 {
     struct world *w = world_new(NULL);

@@ -78,6 +78,53 @@ Test(axigen_group, disabled_and_back)
     world_free(&w);
 }
 
+/* Its entry is an account now (SPEC.md 2.2): the group stays as policy left it, but for the name. */
+static void becomes_an_account(enum axigen_policy policy, const char *address, const char *group_is_now, const char *rule)
+{
+    struct world *w = world_new(NULL);
+    struct action *leave = group(w, ACTION_GROUP_DELETE, "staff@example.com"), *a = create(w, 50, address, "Staff");
+    struct axigen_record r;
+
+    leave->cause = CAUSE_LEAVE;
+    w->settings.leave_policy = policy;
+    make_staff(w);
+    expect_outcome(w, a, OUTCOME_PARK, "the group staff@example.com");
+    expect_done(w, leave);
+    if (rule) {
+        emulator_control(w->emulator, "rule refuse pattern %s nth 1 text bad", rule);
+        expect_outcome(w, a, OUTCOME_REFUSED, "bad");
+        cr_assert(record_of(w, 50, &r) && r.kind == OBJECT_GROUP);
+    }
+    expect_done(w, a);
+    expect_mail_of(w, address, address);
+    expect_group_part(w, group_is_now, "settings.enable", policy == AXIGEN_KEEP ? "" : "\"no\"");
+    cr_assert(record_of(w, 50, &r) && r.kind == OBJECT_ACCOUNT && slice_eq(r.address, slice_of(address)));
+    expect_done(w, delete_of(w, 50, address, CAUSE_DELETE));
+    expect_group_part(w, group_is_now, "settings.receiveEmailFrom", "\"members\"");
+    world_free(&w);
+}
+
+Test(axigen_group, becomes_an_account)
+{
+    char aside[80];
+
+    snprintf(aside, sizeof(aside), "axsync-group-%s@example.com", uuid_text(50));
+    becomes_an_account(AXIGEN_DISABLE, "staff@example.com", aside, NULL);
+    becomes_an_account(AXIGEN_KEEP, "staff@example.com", aside, NULL);
+    becomes_an_account(AXIGEN_DISABLE, "team@example.com", "staff@example.com", NULL);
+    becomes_an_account(AXIGEN_DISABLE, "staff@other.org", "staff@example.com", NULL);
+}
+
+Test(axigen_group, becomes_an_account_after_a_refusal)
+{
+    char aside[80];
+
+    snprintf(aside, sizeof(aside), "axsync-group-%s@example.com", uuid_text(50));
+    becomes_an_account(AXIGEN_DISABLE, "staff@example.com", aside, "ADD*");
+    becomes_an_account(AXIGEN_DISABLE, "staff@example.com", aside,
+                       "COMMIT context domain");
+}
+
 Test(axigen_group, rename)
 {
     struct world *w = world_new(NULL);
