@@ -20,7 +20,7 @@ static void let_go(struct mirror *m, const struct object *told, const struct pen
     if (told->kind == OBJECT_GROUP)
         group_gone(m, told->uuid, kept);
     if (kept)
-        gone_put(m->t, &(struct gone){ *told, p->cause, m->now_ms, queue_last(m->store) });
+        gone_put(m->t, &(struct gone){ *told, p->cause, m->now_ms, queue_last(m->store), false, false });
 }
 
 void depart_delete(struct mirror *m, const struct pending *p)
@@ -41,9 +41,11 @@ void depart_delete(struct mirror *m, const struct pending *p)
         rebind_depart(m, p);
         return;
     }
-    pend_drop(m, p, true);
-    if (id == 0)
+    if (id == 0) {
+        left_depart(m, p);
         return;
+    }
+    pend_drop(m, p, true);
     rebind_met(m, p->uuid);
     a.dn = told.dn;
     a.address = told.address;

@@ -225,6 +225,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     same = id != 0 && told.kind == search_objects(s) ? &told : NULL;
     if (is_old_news(m, s, e, id ? &told : NULL))
         return;
+    if (returns)
+        left_returns(m, e->uuid);
     result = mapping_apply(s->mapping, e, same ? same : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, s, e->uuid, e->dn, reason);
@@ -237,6 +239,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     if (result == MAPPED_ELSEWHERE) {
         if (ingest_want_drop(m, e->uuid))
             m->urgent = true;
+        if (returns)
+            left_found(m, s, e);
         if (same)
             pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m, s));
         return;
@@ -343,6 +347,8 @@ static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t
         return;
     if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
         forget_waiting(m, uuid, kind);
+    if (left_is(m, s, uuid))
+        search_ask(s, uuid);   /* of another host: the search shows those too */
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
         pend_delete(m, &told, is_told_elsewhere(m, dn, &told) ? CAUSE_LEAVE : CAUSE_DELETE, phase_now(s), false, false);
 }
@@ -405,7 +411,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (overtaken_answer(m, s, msg) || release_answer(m, msg))
         return;
     if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
-        if (!sibling && !s->behind)
+        if (!sibling && !s->behind && !left_is(m, s, uuid))
             reconcile_soon(m, s);
         return;
     }
@@ -418,8 +424,13 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false,
                     course_is_suspicious(m, s));
-    else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
+    else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))   /* of what
+        is gone too: the next reconciling looks for that */
         forget_waiting(m, uuid, search_objects(s));
+    else if (msg->outcome == LOOKUP_LEFT)
+        left_found(m, s, msg->entry);
+    else
+        left_missing(m, s, uuid);
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */

@@ -280,9 +280,12 @@ static struct slice known_dn(struct mirror *m, const struct mirror_search *s, co
     struct slice none = { "", 0 };
     struct container c;
     struct object told;
+    struct gone gone;
 
+    if (search_shows_objects(s) && objects_get(m->t, uuid, &told, a) != 0)
+        return told.dn;
     if (search_shows_objects(s))
-        return objects_get(m->t, uuid, &told, a) != 0 ? told.dn : none;
+        return gone_get(m->t, uuid, &gone, a) ? gone.o.dn : none;
     return containers_get(m->t, uuid, &c, a) ? c.dn : none;
 }
 

@@ -9,6 +9,7 @@
  *             overtaken.c … and which answers may be older than what was told
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
+ *             left.c      … and what left before is looked for
  *             sweep.c     … and what was not seen becomes pending
  *             both.c      … entries that are accounts and groups
  *             alias.c     … aliases that somebody else has
@@ -318,6 +319,26 @@ void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token);
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
 /* SYNC_PROBE_END of any request. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg);
+
+/* left.c: what left and is kept as gone is looked for, since nobody tells when it is deleted at last */
+
+/* A comparison of all is through: all of it is asked for. */
+void left_look(struct mirror *m, struct mirror_search *s);
+/* Whether it left as what the search shows, is kept, and has not returned. */
+bool left_is(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid);
+/* It was seen where it is not mirrored. Nothing if it is none of these. */
+void left_found(struct mirror *m, const struct mirror_search *s, const struct entry *e);
+/* A look-up that counts did not find it. The same. */
+void left_missing(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid);
+/* Suspicion arose: what is not found from now on, until it was found once more, is held. */
+void left_suspect(struct mirror *m, const struct mirror_search *s);
+/* The answer to the look-up of a pending deletion is that it is there, outside: of one of these nothing is pending then. False: it is
+ * none, but mirrored. */
+bool left_is_there(struct mirror *m, const struct mirror_search *s, const struct pending *p, const struct entry *e);
+/* It is in its place again. */
+void left_returns(struct mirror *m, const uint8_t *uuid);
+/* Its pending deletion goes out. */
+void left_depart(struct mirror *m, const struct pending *p);
 
 /* sight.c: rights that are lost while all is in sync */
 

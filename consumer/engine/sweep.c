@@ -87,6 +87,8 @@ bool sweep_objects(struct mirror *m, struct mirror_search *s, struct census *cen
     struct err e;
     int rc;
 
+    if (suspect)
+        left_suspect(m, s);
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
     if (f.absent.len)
         log_info(m->subject, "%zu known entries were not shown; looking each up", f.absent.len / UUID_BYTES);
