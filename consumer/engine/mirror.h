@@ -453,8 +453,8 @@ void depart_in_turn(struct mirror *m, const uint8_t *uuid);
 
 /* ring.c: renames that wait for each other's addresses */
 
-/* Whether this rename, which began to wait for its address, closes a ring; then all of it goes out. */
-bool ring_close(struct mirror *m, const uint8_t *uuid);
+/* A rename began to wait for its address: if that closes a ring, all of it goes out. */
+void ring_close(struct mirror *m, const uint8_t *uuid);
 /* A row of a rename that waits for its address: whoever it is may stand at axsync-UUID@domain, where a former version left it. */
 void ring_see_aside(struct mirror *m, const struct pending *p);
 /* Who gets this address when it is free: one that stands there before all others, since it can't be reached; else who waits for it first.

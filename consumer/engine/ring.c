@@ -82,7 +82,7 @@ static void turn(struct mirror *m, const uint8_t *ring, size_t n, size_t first)
     ingest_address_free(m, parking);
 }
 
-bool ring_close(struct mirror *m, const uint8_t *uuid)
+void ring_close(struct mirror *m, const uint8_t *uuid)
 {
     struct buf ring = { 0 };
     size_t n, first;
@@ -96,7 +96,6 @@ bool ring_close(struct mirror *m, const uint8_t *uuid)
     if (closed)
         turn(m, (const uint8_t *)ring.p, n, first);
     buf_free(&ring);
-    return closed;
 }
 
 /* ---- who was left aside -------------------------------------------------------------------------------------- */
