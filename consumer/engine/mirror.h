@@ -96,6 +96,7 @@ struct mirror {
     bool spare_unknown;        /* … and there may be others: all that are wanted must be looked at */
 
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
+    bool anew_owed;            /* … and is to be once more, as stored */
     struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
     char restart_why[256];     /* not empty: the source must begin again */
     char *move_to;             /* … with this server; NULL: with whichever it gets */
@@ -279,6 +280,13 @@ bool elsewhere_is_sought(const struct mirror *m);
 /* SYNC_ELSEWHERE: may set m->move_to. */
 void elsewhere_take(struct mirror *m, const struct sync_msg *msg);
 
+/* owed.c: what was to be asked when the program was killed */
+
+/* Before each commit. */
+void owed_note(struct mirror *m);
+/* At the start. */
+void owed_open(struct mirror *m);
+
 /* poll.c: what mode search finds */
 
 /* A poll begins, of whichever mode. */
@@ -357,6 +365,9 @@ struct anew {
 struct anew anew_before(struct mirror *m, const struct entry *e);
 /* It changed something without a new stamp: all is read anew. */
 void anew_after(struct mirror *m, const struct entry *e, const struct anew *before);
+/* At the start; in each round: what is owed is done when its time has come. */
+void anew_open(struct mirror *m);
+void anew_run(struct mirror *m);
 
 /* pend.c: becoming pending, coming back */
 

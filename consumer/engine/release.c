@@ -397,6 +397,7 @@ void release_run(struct mirror *m)
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
     subtree_run(m);
+    anew_run(m);
     if (m->judge && judge(m) != 0)
         return;
     m->stalled = false;
