@@ -152,6 +152,11 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
 /* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
  * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
 void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
+/* The entry of a mirrored object of which nothing can be told (it is invalid, or waits to be something else, or to go) stands at this DN
+ * (empty: unknown): so does the object, *told too, and groups follow. What was told of it stays, and as of when. */
+void ingest_follow(struct mirror *m, struct object *told, struct slice dn, enum phase_word phase);
+/* It is not there as an object of that kind: if it waits for an address, or is invalid, it is that no more. */
+void ingest_forget(struct mirror *m, const uint8_t *uuid, enum object_kind kind);
 /* The address is free now: whoever waits for it first gets it, else the first that wants it as an alias. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have

@@ -141,6 +141,31 @@ Test(reconcile, reads_who_is_invalid)
     expect_state("dora", OBJECT_MIRRORED);
 }
 
+/* … and of who is invalid and was seen so finds no difference: nobody is to be told the same each time. */
+Test(reconcile, of_who_is_invalid_or_waits_is_no_news)
+{
+    changes("ann", "mail", "two@at@signs", NULL);
+    changes("eve", "mail", "bob@example.com", NULL);
+    changes("u003", "mail", "bob@example.com", "givenName", "Uma", NULL);
+    expect_waits("eve", true);
+    expect_waits("u003", true);
+    list_everything(0);
+    cr_assert_eq(mirror->reconcile.differ, 0u);
+    cr_assert(was_asked("ann"));
+    answer();
+    expect_nothing();
+}
+
+Test(reconcile, finds_a_lost_change_of_one_that_waits)
+{
+    changes("eve", "mail", "bob@example.com", NULL);
+    dir_put("eve", "mail", "eve@example.com", NULL);
+    list_everything(0);
+    cr_assert(was_asked("eve"));
+    answer();
+    expect("create eve@example.com (add, refresh)", NULL);
+}
+
 Test(reconcile, of_what_waits_and_is_as_it_was_changes_nothing)
 {
     changes("ann", NULL);
