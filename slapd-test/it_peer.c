@@ -7,6 +7,7 @@
 
 #include "axsync_peer.h"
 #include "axsync_test.h"
+#include "axsync_tls.h"
 
 #define QUICK_MS 1000   /* an answer of status, at a sanitizer's speed on a busy machine; the best of five */
 
@@ -236,6 +237,49 @@ static void in_pieces(struct peer_search *s, unsigned number, const char *cookie
         say_entry(s, PEER_MODIFY, 1, 3);
     }
     say_release(s, number == 1 ? 1 : number == 2 ? 0 : 7);
+}
+
+/* The last message lies in what came with the refresh, and nothing comes after it. */
+static void all_at_once(struct peer_search *s, unsigned number, const char *cookie)
+{
+    (void)number;
+    (void)cookie;
+    say_hold(s);
+    for (unsigned i = 1; i <= 100; i++)
+        say_entry(s, PEER_ADD, i, 0);
+    say_phase(s, true, true, 1);
+    say_entry(s, PEER_MODIFY, 1, 2);
+    say_release(s, 0);
+}
+
+/* What is in the buffers of TLS while the socket has nothing to read waits for nobody: the search is never issued again. */
+static void through_tls(size_t record, size_t piece)
+{
+    struct peer *p = peer_new(all_at_once, 1, 100);
+    struct tls_front *front = tls_front_new(peer_port(p), record, piece);
+    struct axsync *a;
+    char more[200];
+
+    cr_assert_not_null(front);
+    peer_set_csn(p, 2);
+    snprintf(more, sizeof(more), "  ldapURI = {\"ldaps://127.0.0.1:%u\"}\n  tlsRequireCert = \"never\"\n", tls_front_port(front));
+    a = peer_axsync(p, more);
+    axsync_start(a);
+    await_cookie(a, 2);
+    CHECK(a, peer_count(p) == 1, "%u searches", peer_count(p));
+    CHECK(a, axsync_output_count(a, 0, "account.create") == 100, "not all came");
+    end(&a, &p);
+    tls_front_free(&front);
+}
+
+/* Many PDUs in a record; PDUs over several records; a byte a record; records over several segments; a byte a segment. */
+Test(phases, whatever_the_records, .timeout = 280)
+{
+    through_tls(16384, 0);
+    through_tls(1000, 0);
+    through_tls(1, 0);
+    through_tls(16384, 700);
+    through_tls(300, 1);
 }
 
 /* Byte by byte; everything in one write; in sevens. */

@@ -251,6 +251,30 @@ Test(poll, auto_once_without_the_overlay, .timeout = 120)
     end_company(&a);
 }
 
+/* The bind DN may read the base and what lies under it, and not the suffix above. */
+static const char *const suffix_closed[] = {"to dn.exact=\"" SUFFIX "\" by * none", "to * by * read", NULL};
+
+/* First in mode persist, whose cookie has the CSNs that the bind DN can't read. */
+Test(poll, search_where_the_suffix_may_not_be_read, .timeout = 120)
+{
+    struct slapdtest *server = run_company(&QUICK_SERVER, PEOPLE_N);
+    struct axsync *a;
+
+    cr_assert(slapdtest_set_access(server, suffix_closed) == 0);
+    a = axsync_new(server, "mode = persist\n");
+    axsync_start(a);
+    axsync_await_mirror(a, NULL);
+    axsync_stop(a);
+    axsync_configure(a, SEARCH);
+    axsync_start(a);
+    axsync_await(a, "nothing waits", nothing_waits, NULL);
+    change_title(a, "one");
+    axsync_await_mirror(a, NULL);
+    axsync_await(a, "nothing waits", nothing_waits, NULL);
+    CHECK(a, axsync_log_count(a, "is behind") == 0, "somebody is behind");
+    end_company(&a);
+}
+
 /* The session is in sync, and something in between cuts it. */
 static void cut(struct axsync *a, struct relay *relay, int time)
 {

@@ -1,12 +1,12 @@
 # The integration tests: the whole program on a real slapd.
 
 add_library(axsync_run STATIC axsync_run.c axsync_await.c axsync_target.c axsync_directory.c
-  axsync_relay.c axsync_peer.c axsync_life.c)
+  axsync_relay.c axsync_tls.c axsync_peer.c axsync_life.c)
 target_compile_definitions(axsync_run PRIVATE
   AXSYNC_BINARY="$<TARGET_FILE:axsync>"
   AXSYNC_OUTPUTS="${CMAKE_CURRENT_BINARY_DIR}/outputs")
 target_include_directories(axsync_run PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER Threads::Threads)
+target_link_libraries(axsync_run PUBLIC slapdtest PkgConfig::JANSSON PkgConfig::CRITERION PRIVATE PkgConfig::LBER PkgConfig::OPENSSL Threads::Threads)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/outputs)
 
 set(integration lifecycle groups verify restart guard behind failover badinput kill subtree entry attributes poll rebind)

@@ -7,6 +7,7 @@
 #include "alias_wants.h"
 #include "clock.h"
 #include "cmd_entry.h"
+#include "cmd_waits.h"
 #include "dn.h"
 #include "gone.h"
 #include "mem.h"
@@ -197,7 +198,21 @@ static void print_gone(const struct gone *g)
     buf_free(&text);
 }
 
-static void print_pending(struct txn *t, const struct pending *p, struct arena *a)
+/* What it waits for, where the time alone does not say it. */
+static void print_waits(struct txn *t, const struct config_connector *c, const struct pending *p, struct arena *a)
+{
+    struct buf text = {0};
+
+    if (waits_with_another(p)) {
+        waits_words(t, p, &text, a);
+        printf(" for %s", buf_str(&text));
+    } else if (p->what == PENDING_CLEAR && p->reason == PENDING_WAITING && p->due_ms > p->detected_ms + c->guard.settle * 1000) {
+        fputs(", since another entry that has it is to be read first, and none could be", stdout);
+    }
+    buf_free(&text);
+}
+
+static void print_pending(struct txn *t, const struct config_connector *c, const struct pending *p, struct arena *a)
 {
     char when[PRINT_TIME], id[HOLD_ID_TEXT], pair[UUID_TEXT];
     struct hold h;
@@ -218,6 +233,7 @@ static void print_pending(struct txn *t, const struct pending *p, struct arena *
            pending_reason_name(p->reason));
     if (p->due_ms > 0)
         printf(" until %s", print_time(p->due_ms, when));
+    print_waits(t, c, p, a);
     if (p->hold != 0 && hold_get(t, p->hold, &h, a)) {
         printf(" in hold %s, as number %u of those that joined: ", hold_id_text(&h, id), p->place);
         print_text(stdout, h.why);
@@ -335,7 +351,7 @@ static int show_state(void *ctx, const struct config_connector *c, struct store 
         memcpy(known->uuid, w->uuid, UUID_BYTES);
         while (pending_next(t, w->uuid, &next, &p, &a)) {
             known->settled = known->settled && p.what != PENDING_DELETE;
-            print_pending(t, &p, &a);
+            print_pending(t, c, &p, &a);
         }
         print_due(t, c, w->uuid, &a);
         print_queued(t, w->uuid);

@@ -1,11 +1,14 @@
-/* The entries behind the numbers of `status`: who is invalid, who waits for an address. Read from the state itself. */
+/* The entries behind the numbers of `status`: who is invalid, who waits for an address, whose removal from a group waits for more
+ * than the clock. Read from the state itself. */
 #include "cmd.h"
+#include "cmd_waits.h"
 
 #include <string.h>
 
 #include "alias_wants.h"
 #include "mem.h"
 #include "objects.h"
+#include "pending.h"
 #include "wants.h"
 
 struct trouble {
@@ -123,6 +126,34 @@ static void list_aliases(struct trouble *tr, struct txn *t)
     arena_free(&a);
 }
 
+/* Removals of members that go with something else, which may be never. */
+static void list_waits(struct trouble *tr, struct txn *t)
+{
+    struct arena a = {0};
+    struct buf next = {0}, text = {0};
+    struct object group;
+    struct pending p;
+    size_t n = 0;
+
+    while (txn_count(t, TABLE_LEAVING) > 0 && pending_next(t, NULL, &next, &p, &a)) {
+        if (waits_with_another(&p) && n++ < tr->most && objects_get(t, p.uuid, &group, &a) != 0) {
+            buf_reset(&text);
+            buf_puts(&text, "the removal of ");
+            print_scrubbed(&text, p.alias);
+            buf_puts(&text, " from ");
+            print_scrubbed(&text, group.address);
+            buf_puts(&text, " waits for ");
+            waits_words(t, &p, &text, &a);
+            add(tr, "waiting", n - 1, &text);
+        }
+        arena_reset(&a);
+    }
+    add_rest(tr, n);
+    buf_free(&text);
+    buf_free(&next);
+    arena_free(&a);
+}
+
 static int list_state(void *ctx, const struct config_connector *c, struct store *s, struct txn *t, struct err *e)
 {
     struct trouble *tr = ctx;
@@ -133,6 +164,7 @@ static int list_state(void *ctx, const struct config_connector *c, struct store 
         list_invalid(tr, t);
         list_conflicts(tr, t);
         list_aliases(tr, t);
+        list_waits(tr, t);
     }
     return 0;
 }

@@ -53,10 +53,18 @@ struct anew anew_before(struct mirror *m, const struct entry *e)
                           .pending = txn_count(m->t, TABLE_PENDING) };
 }
 
-static void read_again(struct mirror *m, const struct entry *e)
+static void set_owed(struct mirror *m, bool owed)
 {
-    log_warning(m->subject, "%.*s shows what could not be read of it before, without a change of its own (an access rule was changed?); "
-                "all is read anew", SLICE_ARG(e->dn));
+    if (m->anew_owed == owed)
+        return;
+    m->anew_owed = owed;
+    meta_put(m->t, "anew", NULL, slice_of(owed ? "1" : ""));
+    m->urgent = true;
+}
+
+static void read_all(struct mirror *m)
+{
+    set_owed(m, false);   /* from here on it is the cookies that are not there */
     m->anew_ms = clock_mono_ms();
     for (unsigned i = 0; i < m->n_searches; i++) {
         cookie_free(&m->searches[i].cookie);
@@ -66,10 +74,33 @@ static void read_again(struct mirror *m, const struct entry *e)
     course_give_up(m, "more can be read than before: all is read anew");
 }
 
+static bool is_time(const struct mirror *m)
+{
+    return m->anew_ms == 0 || clock_mono_ms() - m->anew_ms >= AGAIN_MS;
+}
+
+/* The second right that is given back within the hour makes it owed. */
 void anew_after(struct mirror *m, const struct entry *e, const struct anew *before)
 {
     bool more = m->store->next_seq != before->seq || txn_count(m->t, TABLE_PENDING) < before->pending;
 
-    if (before->same && more && search_all_complete(m) && (m->anew_ms == 0 || clock_mono_ms() - m->anew_ms >= AGAIN_MS))
-        read_again(m, e);
+    if (!before->same || !more || !search_all_complete(m) || m->anew_owed)
+        return;
+    log_warning(m->subject, "%.*s shows what could not be read of it before, without a change of its own (an access rule was changed?); "
+                "all is read anew%s", SLICE_ARG(e->dn), is_time(m) ? "" : ", an hour after the last time");
+    set_owed(m, true);
+    anew_run(m);
+}
+
+void anew_open(struct mirror *m)
+{
+    struct slice v;
+
+    m->anew_owed = meta_get(m->t, "anew", NULL, &v);
+}
+
+void anew_run(struct mirror *m)
+{
+    if (m->anew_owed && !m->deaf && search_all_complete(m) && is_time(m))
+        read_all(m);
 }

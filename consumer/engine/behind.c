@@ -117,11 +117,28 @@ void behind_csns(const struct sync_msg *msg, struct csn_set *set)
             csn_set_add(set, &c);
 }
 
+/* Whether a contextCSN was ever read for this search. Where the bind DN may not read that of the suffix, the highest set comes from
+ * cookies alone, and plain searches can't be judged by it: they would be behind for ever, and each poll would read all. */
+static bool context_was_shown(struct mirror *m, const struct mirror_search *s)
+{
+    struct slice v;
+
+    return meta_get(m->t, "context", search_kind_key(s->kind), &v);
+}
+
+static void note_context(struct mirror *m, const struct mirror_search *s)
+{
+    if (!s->has_context || context_was_shown(m, s))
+        return;
+    meta_put(m->t, "context", search_kind_key(s->kind), slice_of("1"));
+    m->urgent = true;
+}
+
 bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     behind_csns(msg, &s->shown);
     /* Of a sync search the cookie may still say where a server stands that shows no contextCSN. */
-    s->behind = msg->refused || ((s->shown.n > 0 || msg->searched) && csn_set_behind(&s->shown, &s->highest, NULL));
+    s->behind = msg->refused || ((s->shown.n > 0 || (msg->searched && context_was_shown(m, s))) && csn_set_behind(&s->shown, &s->highest, NULL));
     s->was_behind = s->behind;
     s->no_csn = false;
     s->older_seen = false;
@@ -144,9 +161,9 @@ bool behind_begin(struct mirror *m, struct mirror_search *s, const struct sync_m
 
 /* Plain searches end without a cookie: what counts is where the server stood as they began. Where there was a contextCSN once and is
  * none now, all that is missing may have been lost with it. */
-static void judge_searched(struct mirror_search *s)
+static void judge_searched(struct mirror *m, struct mirror_search *s)
 {
-    s->behind = csn_set_behind(&s->poll_csns, &s->highest, NULL);
+    s->behind = (s->poll_csns.n > 0 || context_was_shown(m, s)) && csn_set_behind(&s->poll_csns, &s->highest, NULL);
     s->no_csn = s->behind && s->poll_csns.n == 0;
 }
 
@@ -171,12 +188,13 @@ static void judge_ended(struct mirror_search *s, const struct sync_msg *msg)
 void behind_complete(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
     if (msg->searched)
-        judge_searched(s);
+        judge_searched(m, s);
     else
         judge_ended(s, msg);
     if (!s->behind && !s->was_behind)
         s->caught_up_ms = s->caught_up_after_ms = 0;
     store_mark(m, s);
+    note_context(m, s);
 }
 
 void behind_tell(struct mirror *m, struct mirror_search *s)

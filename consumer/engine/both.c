@@ -29,7 +29,7 @@ bool both_is_no_news(struct mirror *m, enum object_kind shown, const struct obje
 
 void both_take(struct mirror *m, const struct object *group, const struct object *account, enum phase_word phase)
 {
-    struct object before;
+    struct object before, now = *group;
 
     if (!both_waits(m, group->uuid))
         log_warning(m->subject, "%.*s is a group and an account: the group %.*s is to be deleted, then it becomes the account %.*s",
@@ -38,7 +38,8 @@ void both_take(struct mirror *m, const struct object *group, const struct object
         ingest_want_drop(m, group->uuid);   /* a rename of the group's */
     want_put(m->store, m->t, account);
     m->urgent = true;
-    pend_delete(m, group, CAUSE_LEAVE, phase, true, course_is_suspicious(m, search_of(m, OBJECT_GROUP)));
+    ingest_follow(m, &now, account->dn, phase);
+    pend_delete(m, &now, CAUSE_LEAVE, phase, true, course_is_suspicious(m, search_of(m, OBJECT_GROUP)));
 }
 
 static bool has_groups(struct mirror *m)

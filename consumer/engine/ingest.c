@@ -21,17 +21,18 @@ static void set_error(struct mirror *m, struct slice text)
 
 /* ---- entries ------------------------------------------------------------------------------------------------ */
 
-static void entry_invalid(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid, struct slice dn,
-                          struct slice reason)
+static void entry_invalid(struct mirror *m, const struct mirror_search *s, const struct entry *e, struct slice reason)
 {
-    struct slice old_dn, old_reason;
+    struct slice old_dn, old_reason, old_stamp, stamp = entry_stamp(e);
+    const uint8_t *uuid = e->uuid;
+    bool same = invalid_get(m->t, uuid, &old_dn, &old_reason, &m->a) && slice_eq(old_reason, reason) && slice_eq(old_dn, e->dn);
     char text[UUID_TEXT];
 
-    if (!invalid_get(m->t, uuid, &old_dn, &old_reason, &m->a) || !slice_eq(old_reason, reason) ||
-        !slice_eq(old_dn, dn)) {
-        log_warning(m->subject, "%.*s (%s) is invalid: %.*s; nothing is sent for it", SLICE_ARG(dn),
+    if (!same)
+        log_warning(m->subject, "%.*s (%s) is invalid: %.*s; nothing is sent for it", SLICE_ARG(e->dn),
                     uuid_format(uuid, text), SLICE_ARG(reason));
-        invalid_put(m->t, uuid, search_objects(s), dn, reason);
+    if (!same || !invalid_stamp(m->t, uuid, &old_stamp, &m->a) || !slice_eq(old_stamp, stamp)) {
+        invalid_put(m->t, uuid, search_objects(s), e->dn, reason, stamp);
         m->urgent = true;
     }
     if (ingest_want_drop(m, uuid))
@@ -168,6 +169,18 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
         m->urgent = true;
 }
 
+void ingest_follow(struct mirror *m, struct object *told, struct slice dn, enum phase_word phase)
+{
+    struct object before = *told;
+
+    if (dn.len == 0 || slice_eq(dn, told->dn))
+        return;
+    told->dn = dn;
+    objects_put(m->store, m->t, objects_find(m->t, told->uuid, NULL), &before, told);
+    group_object_changed(m, &before, told, CAUSE_RESOLVE, phase, false);
+    m->urgent = true;
+}
+
 /* It is there: what was mirrored of it stays untouched. */
 static void came_back_invalid(struct mirror *m, object_id id, const struct object *stored)
 {
@@ -178,6 +191,23 @@ static void came_back_invalid(struct mirror *m, object_id id, const struct objec
     if (told.state != stored->state)
         objects_put(m->store, m->t, id, stored, &told);
     m->urgent = true;
+}
+
+/* The newest content that was seen of an entry, told or not: one that waits for its address, or is invalid, was seen too. NULL: none. */
+static const struct object *last_seen(struct mirror *m, const struct entry *e, const struct object *told, struct object *seen)
+{
+    struct object waits;
+    struct slice stamp;
+
+    if (m->load)
+        return told;
+    *seen = told ? *told : (struct object){ .kind = OBJECT_ACCOUNT };
+    memcpy(seen->uuid, e->uuid, UUID_BYTES);
+    if (want_get(m->t, e->uuid, &waits, &m->a) && (seen->stamp.len == 0 || stamp_older(seen->stamp, waits.stamp)))
+        seen->stamp = waits.stamp;
+    if (invalid_stamp(m->t, e->uuid, &stamp, &m->a) && (seen->stamp.len == 0 || stamp_older(seen->stamp, stamp)))
+        seen->stamp = stamp;
+    return told || seen->stamp.len ? seen : NULL;
 }
 
 /* From a lagging replica, or a read that a message overtook; or of an entry that is gone. */
@@ -212,7 +242,7 @@ static bool was_gone(struct mirror *m, const struct mirror_search *s, const uint
 
 void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry *e, enum phase_word phase)
 {
-    struct object told, wanted, *same;   /* same: told as what the search shows; NULL: it is not */
+    struct object told, seen, wanted, *same;   /* same: told as what the search shows; NULL: it is not */
     struct gone gone;
     struct mapping_note *notes = NULL;
     struct slice reason;
@@ -223,15 +253,17 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     if (id != 0 && both_is_no_news(m, search_objects(s), &told))
         return;
     same = id != 0 && told.kind == search_objects(s) ? &told : NULL;
-    if (is_old_news(m, s, e, id ? &told : NULL))
+    if (is_old_news(m, s, e, last_seen(m, e, id ? &told : NULL, &seen)))
         return;
     if (returns)
         left_returns(m, e->uuid);
     result = mapping_apply(s->mapping, e, same ? same : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
-        entry_invalid(m, s, e->uuid, e->dn, reason);
-        if (same)
+        entry_invalid(m, s, e, reason);
+        if (same) {
+            ingest_follow(m, &told, e->dn, phase);
             came_back_invalid(m, id, &told);
+        }
         return;
     }
     if (invalid_del(m->t, e->uuid))
@@ -241,8 +273,10 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
             m->urgent = true;
         if (returns)
             left_found(m, s, e);
-        if (same)
+        if (same) {
+            ingest_follow(m, &told, e->dn, phase);
             pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m, s));
+        }
         return;
     }
     log_notes(m, e, notes);
@@ -316,9 +350,10 @@ static bool is_known_otherwise(struct mirror *m, const uint8_t *uuid, enum objec
            (invalid_kind(m->t, uuid, &invalid) && invalid == kind);
 }
 
-/* It waits for nothing any more. */
-static void forget_waiting(struct mirror *m, const uint8_t *uuid, enum object_kind kind)
+void ingest_forget(struct mirror *m, const uint8_t *uuid, enum object_kind kind)
 {
+    if (!is_known_otherwise(m, uuid, kind) || !(ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
+        return;
     m->urgent = true;
     if (kind == OBJECT_GROUP && objects_find(m->t, uuid, NULL) == 0)
         group_forget(m, uuid);
@@ -345,8 +380,7 @@ static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t
     fetch_gone(m, uuid);
     if (!mirror_settle_load(m))
         return;
-    if (is_known_otherwise(m, uuid, kind) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))
-        forget_waiting(m, uuid, kind);
+    ingest_forget(m, uuid, kind);
     if (left_is(m, s, uuid))
         search_ask(s, uuid);   /* of another host: the search shows those too */
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
@@ -424,13 +458,13 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false,
                     course_is_suspicious(m, s));
-    else if (is_known_otherwise(m, uuid, search_objects(s)) && (ingest_want_drop(m, uuid) | invalid_del(m->t, uuid)))   /* of what
-        is gone too: the next reconciling looks for that */
-        forget_waiting(m, uuid, search_objects(s));
-    else if (msg->outcome == LOOKUP_LEFT)
-        left_found(m, s, msg->entry);
-    else
-        left_missing(m, s, uuid);
+    else {
+        ingest_forget(m, uuid, search_objects(s));
+        if (msg->outcome == LOOKUP_LEFT)
+            left_found(m, s, msg->entry);
+        else
+            left_missing(m, s, uuid);
+    }
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */
@@ -491,9 +525,16 @@ static void take_entry(struct mirror *m, struct mirror_search *s, const struct s
 
 static void take_invalid(struct mirror *m, struct mirror_search *s, const struct sync_msg *msg)
 {
-    census_saw(&s->census, msg->entry->uuid);
-    if (search_shows_objects(s))
-        entry_invalid(m, s, msg->entry->uuid, msg->entry->dn, msg->text);
+    const uint8_t *uuid = msg->entry->uuid;
+    struct object told;
+
+    census_saw(&s->census, uuid);
+    if (!search_shows_objects(s))
+        return;
+    entry_invalid(m, s, msg->entry, msg->text);
+    /* As of when its DN is can't be read; where all is in sync it is that of now, and else reconciling tells. */
+    if (s->complete && !s->behind && objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
+        ingest_follow(m, &told, msg->entry->dn, phase_now(s));
 }
 
 static bool has_session(const struct mirror *m)

@@ -65,6 +65,8 @@ int mirror_open(struct mirror *m, struct err *e)
         search_check_fingerprint(m, &m->searches[i]);
     }
     settle_clock(m);
+    owed_open(m);
+    anew_open(m);
     gone_release_all(m->t);
     release_recover(m);
     m->spare_unknown = true;
@@ -155,6 +157,7 @@ int mirror_commit(struct mirror *m, struct err *e)
             search_write(m, &m->searches[i]);
             cookie_moves = true;
         }
+    owed_note(m);
     m->store->dirty = true;   /* the wall clock of this commit is what a gap between two runs is measured from */
     STEP_POINT(commit_before);
     if (store_commit(m->store, &m->t, e) != 0) {

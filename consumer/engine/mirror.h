@@ -98,6 +98,7 @@ struct mirror {
     bool spare_unknown;        /* … and there may be others: all that are wanted must be looked at */
 
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
+    bool anew_owed;            /* … and is to be once more, as stored */
     struct silence ahead[2];   /* contextCSN is ahead of all that the searches of a side brought: search_side() */
     char restart_why[256];     /* not empty: the source must begin again */
     char *move_to;             /* … with this server; NULL: with whichever it gets */
@@ -153,6 +154,11 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
 /* The DN of an object changed with that of a container above it, and nobody tells of it but this. (What comes with the entry's own
  * content goes through ingest_entry().) An object that is not in its place any more becomes a candidate for absence. */
 void ingest_move(struct mirror *m, object_id id, const struct object *stored, struct slice dn, enum phase_word phase);
+/* The entry of a mirrored object of which nothing can be told (it is invalid, or waits to be something else, or to go) stands at this DN
+ * (empty: unknown): so does the object, *told too, and groups follow. What was told of it stays, and as of when. */
+void ingest_follow(struct mirror *m, struct object *told, struct slice dn, enum phase_word phase);
+/* It is not there as an object of that kind: if it waits for an address, or is invalid, it is that no more. */
+void ingest_forget(struct mirror *m, const uint8_t *uuid, enum object_kind kind);
 /* The address is free now: whoever waits for it first gets it, else the first that wants it as an alias. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
@@ -281,6 +287,13 @@ bool elsewhere_is_sought(const struct mirror *m);
 /* SYNC_ELSEWHERE: may set m->move_to. */
 void elsewhere_take(struct mirror *m, const struct sync_msg *msg);
 
+/* owed.c: what was to be asked when the program was killed */
+
+/* Before each commit. */
+void owed_note(struct mirror *m);
+/* At the start. */
+void owed_open(struct mirror *m);
+
 /* poll.c: what mode search finds */
 
 /* A poll begins, of whichever mode. */
@@ -359,6 +372,9 @@ struct anew {
 struct anew anew_before(struct mirror *m, const struct entry *e);
 /* It changed something without a new stamp: all is read anew. */
 void anew_after(struct mirror *m, const struct entry *e, const struct anew *before);
+/* At the start; in each round: what is owed is done when its time has come. */
+void anew_open(struct mirror *m);
+void anew_run(struct mirror *m);
 
 /* pend.c: becoming pending, coming back */
 

@@ -112,12 +112,33 @@ void reconcile_begin(struct mirror *m, struct mirror_search *s, uint32_t token)
     log_debug(m->subject, "reconciling: all %s are listed", search_kind_word(s->kind));
 }
 
+static bool is_same(struct slice stamp, struct slice dn, const struct entry *e)
+{
+    return slice_eq(stamp, entry_stamp(e)) && slice_eq(dn, e->dn);
+}
+
+/* The entry as it was seen last: told, waiting for its address, or invalid, which leaves what was told as it is. What is unknown
+ * altogether is told by the census at the end. */
+static bool is_as_known(struct mirror *m, const struct entry *e)
+{
+    struct slice dn, reason, stamp;
+    struct object told, waits;
+    bool known = objects_get(m->t, e->uuid, &told, &m->a) != 0;
+
+    if (known && is_same(told.stamp, told.dn, e))
+        return true;
+    if (want_get(m->t, e->uuid, &waits, &m->a))
+        return is_same(waits.stamp, waits.dn, e);
+    if (invalid_get(m->t, e->uuid, &dn, &reason, &m->a) && invalid_stamp(m->t, e->uuid, &stamp, &m->a))
+        return is_same(stamp, dn, e);
+    return !known;
+}
+
 /* One row of the listing. */
 void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
 {
     struct reconcile *r = &m->reconcile;
     const struct entry *e = msg->entry;
-    struct object told;
 
     if (r->search == NULL || msg->token != r->token || m->load)
         return;
@@ -127,8 +148,8 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg)
             subtree_take(m, r->search, e, PHASE_LOCAL, false);
         return;
     }
-    if (objects_get(m->t, e->uuid, &told, &m->a) == 0 || (slice_eq(told.stamp, entry_stamp(e)) && slice_eq(told.dn, e->dn))) {
-        anew_listed(m, r->search, e->uuid);   /* what is unknown altogether is told by the census at the end */
+    if (is_as_known(m, e)) {
+        anew_listed(m, r->search, e->uuid);
         return;
     }
     search_ask(r->search, e->uuid);

@@ -19,12 +19,17 @@
 
 /* ---- answers of the look-up --------------------------------------------------------------------------------- */
 
-/* A deletion that nobody could prove for so long is the operator's to decide. */
-static bool is_hopeless(const struct mirror *m, const struct pending *p)
+/* What nobody could tell anything about for so long is the operator's to decide. */
+static bool is_too_long(const struct mirror *m, const struct pending *p)
 {
     int64_t interval = (int64_t)m->conf->reconcile_interval * 1000;
 
-    return p->reason == PENDING_UNPROVEN && interval > 0 && m->now_ms - p->detected_ms >= interval;
+    return interval > 0 && m->now_ms - p->detected_ms >= interval;
+}
+
+static bool is_hopeless(const struct mirror *m, const struct pending *p)
+{
+    return p->reason == PENDING_UNPROVEN && is_too_long(m, p);
 }
 
 /* Before that a deletion that waits does not go, whatever a look-up says: wall clock. Others need not wait. */
@@ -343,7 +348,9 @@ static bool clears_are_ready(struct mirror *m, const uint8_t *uuid)
         if (p.what != PENDING_CLEAR || p.reason != PENDING_WAITING || p.due_ms > m->now_ms)
             continue;
         v = sibling_ask(m, p.field);
-        if (v == SIBLING_LATER) {
+        if (v == SIBLING_LATER && is_too_long(m, &p)) {
+            pend_hold(m, &p, "no other entry that has it could be read for as long as reconcileInterval");
+        } else if (v == SIBLING_LATER) {
             p.due_ms = m->now_ms + sibling_wait_ms(m, p.field);
             pend_put(m, &p);
         } else if (v == SIBLING_SOON) {
@@ -397,6 +404,7 @@ void release_run(struct mirror *m)
     if (m->load)
         return;   /* no index yet, and nothing is pending in an empty state */
     subtree_run(m);
+    anew_run(m);
     if (m->judge && judge(m) != 0)
         return;
     m->stalled = false;

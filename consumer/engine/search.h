@@ -76,6 +76,7 @@ struct mirror_search {
     struct census census;
     bool sweeping;             /* what one did not see was not all made pending: sweep.c */
     struct buf ask;            /* UUIDs to look up, sent after the commit */
+    bool owes;                 /* … or their answers, as stored: owed.c */
     int64_t received;
     int64_t refresh_began_ms;  /* monotonic */
     int64_t refresh_ended_ms;

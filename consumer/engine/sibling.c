@@ -10,7 +10,7 @@
 
 /* Objects looked at in one round: nobody may notice the search of a field that one in a million has. */
 #define ROUND_OBJECTS 500
-/* Entries that are there and tell nothing (no usable address, read too early), after which it is tried again later. */
+/* Answers that a message overtook, after which it is tried again later. */
 #define TRIES 3
 /* An answer that did not come for so long is not waited for. */
 #define ASKED_MS ((int64_t)60 * 1000)
@@ -28,10 +28,11 @@ struct sibling {
     enum sibling_state state;
     object_id from, at;        /* the search began at `from` and goes on at `at` */
     bool wrapped;              /* it came to the end of the table and began again at its start */
-    unsigned mute;             /* how many were read that are there and told nothing */
+    unsigned mute;             /* how many were read too early, and told nothing */
     uint8_t uuid[UUID_BYTES];  /* ASKED */
     int64_t when_ms;           /* monotonic: ASKED, FINE: since; NOT_NOW: until */
     bool fresh;                /* FINE: of this round */
+    bool said;                 /* that clears wait, since one could be read last */
 };
 
 static struct sibling *find(const struct mirror *m, field_id field)
@@ -63,12 +64,17 @@ void sibling_free(struct mirror *m)
 static void set_fine(struct sibling *s)
 {
     s->state = FINE;
+    s->said = false;
     s->when_ms = clock_mono_ms();
     s->fresh = true;
 }
 
 static void set_not_now(const struct mirror *m, struct sibling *s)
 {
+    if (!s->said)
+        log_warning(m->subject, "clears of %s wait: another entry that has it is to be read before, and none could be; tried again every "
+                    "%lld s", field_name(s->field), (long long)m->conf->retry_interval);
+    s->said = true;
     s->state = NOT_NOW;
     s->when_ms = clock_mono_ms() + (int64_t)m->conf->retry_interval * 1000;
 }
@@ -266,6 +272,22 @@ static bool shows_field(struct mirror *m, const struct entry *e, const struct ob
     return list.n > 0;
 }
 
+/* Of one that is invalid: its address alone is of no use. */
+static bool has_attribute(struct mirror *m, const struct entry *e, enum object_kind kind, field_id field)
+{
+    const struct mapping *mapping = search_of(m, kind)->mapping;
+
+    if (field == FIELD_MEMBERS)
+        return shows_field(m, e, NULL, field);
+    for (size_t i = 0; i < mapping->n_rows; i++) {
+        const struct entry_attr *attr = entry_attr(e, mapping->rows[i].attribute);
+
+        if (mapping->rows[i].field == field && attr && attr->n_values > 0)
+            return true;
+    }
+    return false;
+}
+
 /* The entry lacks the field. A lost right shows in what nobody touched; one that was changed since it was told (another change that
  * is on its way, such as a second one made while we were away) says nothing of a right, and is counted by the guard as
  * soon as its content is taken in. */
@@ -302,7 +324,10 @@ static void take_content(struct mirror *m, struct sibling *s, const struct entry
             take_lack(m, s, &told, e);
         break;
     case MAPPED_INVALID:
-        tells_nothing(m, s);
+        if (has_attribute(m, e, told.kind, s->field))
+            set_fine(s);
+        else
+            take_lack(m, s, &told, e);
         break;
     case MAPPED_ELSEWHERE:
         break;

@@ -35,22 +35,26 @@ bool subtree_in_place(const struct mirror *m, const struct mirror_search *s, str
     return in;
 }
 
-/* Whether a search of objects shows something at or under this DN. */
-static bool touches(const struct mirror *m, struct slice dn)
+/* Whether a search shows something at or under this DN. */
+static bool search_touches(const struct mirror *m, const struct mirror_search *s, struct slice canonical)
 {
-    struct buf canonical = { 0 };
-    bool touch = false;
+    return search_shows_objects(s) && search_spec(m, s)->scope == LDAP_SCOPE_SUBTREE &&
+           (dn_within(canonical, buf_slice(&s->base)) || dn_within(buf_slice(&s->base), canonical));
+}
 
-    if (dn_normalise(dn, &canonical))
-        for (unsigned i = 0; i < m->n_searches && !touch; i++) {
-            const struct mirror_search *s = &m->searches[i];
+/* … one of objects, at `to`, and nothing at `from` (empty: what lay there was not shown). */
+static bool comes_into_view(const struct mirror *m, struct slice from, struct slice to)
+{
+    struct buf before = { 0 }, after = { 0 };
+    bool comes = false, was = from.len > 0 && dn_normalise(from, &before);
 
-            touch = search_shows_objects(s) && search_spec(m, s)->scope == LDAP_SCOPE_SUBTREE &&
-                    (dn_within(buf_slice(&canonical), buf_slice(&s->base)) ||
-                     dn_within(buf_slice(&s->base), buf_slice(&canonical)));
-        }
-    buf_free(&canonical);
-    return touch;
+    if (dn_normalise(to, &after))
+        for (unsigned i = 0; i < m->n_searches && !comes; i++)
+            comes = search_touches(m, &m->searches[i], buf_slice(&after)) &&
+                    !(was && search_touches(m, &m->searches[i], buf_slice(&before)));
+    buf_free(&before);
+    buf_free(&after);
+    return comes;
 }
 
 /* ---- a container is there ----------------------------------------------------------------------------------- */
@@ -84,9 +88,10 @@ static void store(struct mirror *m, const struct container *c)
     m->urgent = true;
 }
 
-static void take_new(struct mirror *m, struct mirror_search *s, struct container *c, bool read)
+/* from: where it was before; empty: it is new. */
+static void take_new(struct mirror *m, struct mirror_search *s, struct container *c, struct slice from, bool read)
 {
-    c->fetch = !read && !is_shown_anyway(m, s) && touches(m, c->dn);
+    c->fetch = c->fetch || (!read && !is_shown_anyway(m, s) && comes_into_view(m, from, c->dn));
     store(m, c);
     if (c->fetch)
         fetch_later(m, c->uuid);
@@ -100,10 +105,7 @@ static void take_moved(struct mirror *m, struct mirror_search *s, struct contain
     if (!mirror_settle_load(m))
         return;
     log_info(m->subject, "%.*s is %.*s now, and all that lies under it", SLICE_ARG(from), SLICE_ARG(c->dn));
-    if (touches(m, from))
-        store(m, c);
-    else
-        take_new(m, s, c, read);
+    take_new(m, s, c, from, read);
     if (subtree_move(m, from, c->dn, phase, &e) != 0)
         give_up(m, &e);
 }
@@ -116,7 +118,7 @@ static void take_back(struct mirror *m, struct mirror_search *s, struct containe
     struct err e;
 
     c->sweep = true;
-    take_new(m, s, c, read);
+    take_new(m, s, c, (struct slice){ "", 0 }, read);
     if (!slice_eq(from, c->dn) && (!mirror_settle_load(m) || subtree_move(m, from, c->dn, phase, &e) != 0))
         give_up(m, &e);
 }
@@ -143,7 +145,7 @@ void subtree_take(struct mirror *m, struct mirror_search *s, const struct entry 
     } else if (known && was.sweep) {
         take_back(m, s, &c, was.dn, phase, read);
     } else {
-        take_new(m, s, &c, read);
+        take_new(m, s, &c, (struct slice){ "", 0 }, read);
     }
     arena_free(&a);
 }

@@ -158,7 +158,16 @@ static void move_object(struct mirror *m, object_id id, const struct object *o, 
     buf_free(&room);
 }
 
-static void move_wants(struct mirror *m, struct bases *b, const struct move *mv)
+/* The entry lay in the place of the search that shows such objects, and was moved out of it. */
+static bool left_its_place(struct mirror *m, enum object_kind kind, struct slice from, struct slice to)
+{
+    struct mirror_search *s = search_of(m, kind);
+
+    return subtree_in_place(m, s, from) && !subtree_in_place(m, s, to);
+}
+
+/* Returns the UUIDs of those that are not mirrored and are in their place no more. */
+static void move_wants(struct mirror *m, struct bases *b, const struct move *mv, struct buf *left)
 {
     struct buf next = { 0 }, room = { 0 };
     struct arena a = { 0 };
@@ -166,8 +175,12 @@ static void move_wants(struct mirror *m, struct bases *b, const struct move *mv)
 
     while (want_next(m->t, &next, &o, &a)) {
         if (lies_under(b, o.dn)) {
-            o.dn = moved(mv, o.dn, &room);
+            struct slice from = o.dn;
+
+            o.dn = moved(mv, from, &room);
             want_put(m->store, m->t, &o);
+            if (left_its_place(m, o.kind, from, o.dn) && objects_find(m->t, o.uuid, NULL) == 0)
+                buf_add(left, o.uuid, UUID_BYTES);
         }
         arena_reset(&a);
     }
@@ -176,22 +189,47 @@ static void move_wants(struct mirror *m, struct bases *b, const struct move *mv)
     buf_free(&next);
 }
 
-static void move_invalid(struct mirror *m, struct bases *b, const struct move *mv)
+static void move_invalid(struct mirror *m, struct bases *b, const struct move *mv, struct buf *left)
 {
     struct buf next = { 0 }, room = { 0 };
     uint8_t uuid[UUID_BYTES];
-    struct slice dn, reason;
+    struct slice dn, reason, stamp;
     struct arena a = { 0 };
     enum object_kind kind;
 
     while (invalid_next(m->t, &next, uuid, &dn, &reason, &a)) {
-        if (lies_under(b, dn) && invalid_kind(m->t, uuid, &kind))
-            invalid_put(m->t, uuid, kind, moved(mv, dn, &room), reason);
+        if (lies_under(b, dn) && invalid_kind(m->t, uuid, &kind) && invalid_stamp(m->t, uuid, &stamp, &a)) {
+            struct slice to = moved(mv, dn, &room);
+
+            invalid_put(m->t, uuid, kind, to, reason, stamp);
+            if (left_its_place(m, kind, dn, to) && objects_find(m->t, uuid, NULL) == 0)
+                buf_add(left, uuid, UUID_BYTES);
+        }
         arena_reset(&a);
     }
     arena_free(&a);
     buf_free(&room);
     buf_free(&next);
+}
+
+/* One that is not mirrored, and was moved out of the base: nothing is to be told of it, and an address that it waited for must not make
+ * an account of it out there. It is forgotten, and not only looked up: the address may become free before the answer comes. The answer
+ * takes it in again where it is in its place after all. Only when all that moves with it has its new DN: who gets the address may be
+ * one of those. */
+static void forget_left(struct mirror *m, struct slice uuids)
+{
+    for (size_t i = 0; i < uuids.len; i += UUID_BYTES) {
+        const uint8_t *uuid = (const uint8_t *)uuids.p + i;
+        enum object_kind kind = OBJECT_ACCOUNT;
+        struct object o;
+
+        if (want_get(m->t, uuid, &o, &m->a))
+            kind = o.kind;
+        else
+            invalid_kind(m->t, uuid, &kind);
+        ingest_forget(m, uuid, kind);
+        search_ask(search_of(m, kind), uuid);
+    }
 }
 
 static void move_containers(struct mirror *m, struct bases *b, const struct move *mv)
@@ -239,20 +277,22 @@ static int move_objects(struct mirror *m, struct bases *b, object_id from, struc
 int subtree_move(struct mirror *m, struct slice from, struct slice to, enum phase_word phase, struct err *e)
 {
     struct move mv = { from, to, phase };
-    struct buf canonical = { 0 };
+    struct buf canonical = { 0 }, left = { 0 };
     struct slice base;
     struct bases b = { .all = &base, .n = 1 };
     int rc = subtree_move_rest(m, e);   /* there is one row for what is left */
 
     if (rc == 0 && dn_normalise(from, &canonical)) {
         base = buf_slice(&canonical);
-        move_wants(m, &b, &mv);
-        move_invalid(m, &b, &mv);
+        move_wants(m, &b, &mv, &left);
+        move_invalid(m, &b, &mv, &left);
         move_containers(m, &b, &mv);
+        forget_left(m, buf_slice(&left));
         rc = move_objects(m, &b, 0, &mv, e);
     }
     bases_free(&b);
     buf_free(&canonical);
+    buf_free(&left);
     return rc;
 }
 

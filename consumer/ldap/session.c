@@ -319,7 +319,7 @@ static enum session_step read_message(struct session *s, bool *more, struct err 
     enum session_step step;
     int rc = ldap_result(s->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &at_once, &msg);
 
-    *more = rc > 0;
+    *more = rc > 0 || (rc == 0 && conn_has_more(s->ld));   /* it gives 0 also when it took off a message of nobody's */
     if (rc == 0)
         return SESSION_GOES_ON;
     if (rc < 0) {

@@ -145,13 +145,15 @@ bool want_fresh_next(struct txn *t, struct buf *next, uint8_t *uuid)
     return true;
 }
 
-void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason)
+void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason,
+                 struct slice stamp)
 {
     struct buf b = { 0 };
 
     buf_bytes(&b, dn);
     buf_bytes(&b, reason);
     buf_u8(&b, (uint8_t)kind);
+    buf_bytes(&b, stamp);
     txn_put(t, TABLE_INVALID, slice_make(uuid, UUID_BYTES), buf_slice(&b));
     buf_free(&b);
 }
@@ -190,6 +192,23 @@ bool invalid_kind(struct txn *t, const uint8_t *uuid, enum object_kind *kind)
     read_bytes(&r);
     read_bytes(&r);
     *kind = r.left && read_u8(&r) == OBJECT_GROUP ? OBJECT_GROUP : OBJECT_ACCOUNT;
+    return true;
+}
+
+bool invalid_stamp(struct txn *t, const uint8_t *uuid, struct slice *stamp, struct arena *a)
+{
+    struct reader r;
+    struct slice v;
+
+    if (txn_count(t, TABLE_INVALID) == 0 || !txn_get(t, TABLE_INVALID, slice_make(uuid, UUID_BYTES), &v))
+        return false;
+    r = reader_of(v);
+    read_bytes(&r);
+    read_bytes(&r);
+    if (r.left)
+        read_u8(&r);   /* the kind */
+    *stamp = r.left ? read_bytes(&r) : (struct slice){ "", 0 };
+    *stamp = arena_copy(a, stamp->p, stamp->len);
     return true;
 }
 

@@ -6,7 +6,7 @@
  * TABLE_WANT_FRESH uuid (16) → empty: of those that wait, who may be the owner of the address with a new uuid (engine/rebind.c): was
  *                  not known while that was still there
  * TABLE_INVALID    uuid (16) → u32 length and DN, u32 length and reason, u8 kind of object that it would be (not in states
- *                  of before there were groups: account) */
+ *                  of before there were groups: account), u32 length and stamp (not in older states: none) */
 #ifndef STORE_WANTS_H
 #define STORE_WANTS_H
 
@@ -31,10 +31,14 @@ bool want_fresh_next(struct txn *t, struct buf *next, uint8_t *uuid);
 /* All, by uuid; start with *next zeroed. */
 bool want_next(struct txn *t, struct buf *next, struct object *o, struct arena *a);
 
-void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason);
+/* stamp: of the content that is invalid; empty: unknown. That of what was told of the entry, if it is mirrored, stays. */
+void invalid_put(struct txn *t, const uint8_t *uuid, enum object_kind kind, struct slice dn, struct slice reason,
+                 struct slice stamp);
 bool invalid_del(struct txn *t, const uint8_t *uuid);
 /* Slices are copies in *a. */
 bool invalid_get(struct txn *t, const uint8_t *uuid, struct slice *dn, struct slice *reason, struct arena *a);
+/* A copy in *a. False: it is not invalid. */
+bool invalid_stamp(struct txn *t, const uint8_t *uuid, struct slice *stamp, struct arena *a);
 /* As what it is invalid. False: it is not. */
 bool invalid_kind(struct txn *t, const uint8_t *uuid, enum object_kind *kind);
 bool invalid_next(struct txn *t, struct buf *next, uint8_t *uuid, struct slice *dn, struct slice *reason,

@@ -252,7 +252,7 @@ static void fill(struct store *s, struct txn *t)
     put_person(s, t, 6, "uid=frank,ou=people", "frank@example.com", OBJECT_MIRRORED);
     want_put(s, t, &want);
     memset(mallory, 9, sizeof(mallory));
-    invalid_put(t, mallory, OBJECT_ACCOUNT, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"));
+    invalid_put(t, mallory, OBJECT_ACCOUNT, slice_of("uid=mal\x1b[2Jlory,ou=people"), slice_of("it has no mail"), slice_of(""));
     hold_open(s, t, &(struct guarded){ .kind = GUARD_ACCOUNT_DELETE, .field = FIELD_NONE }, "2 deletions of accounts: that is all of them", 7);
     hold_deletion(s, t, 1);
     hold_deletion(s, t, 2);
@@ -277,6 +277,45 @@ void fill_state(void)
     cr_assert_eq(store_commit(s, &t, &e), 0, "%s", e.text);
     store_close(&s);
     free(state);
+    free(corp);
+}
+
+static void put_leaving(struct store *s, struct txn *t)
+{
+    struct object sales = person(10, "cn=sales,ou=groups", "sales@example.com", OBJECT_MIRRORED);
+    struct pending rename = {.what = PENDING_RENAME, .reason = PENDING_BLOCKED, .address = slice_of("bob@example.com")};
+    struct pending removal = {.what = PENDING_MEMBER,
+                              .reason = PENDING_WAITING,
+                              .field = FIELD_MEMBERS,
+                              .alias = slice_of("frank@example.com"),
+                              .kind = OBJECT_GROUP};
+    struct pending clear = {.what = PENDING_CLEAR, .reason = PENDING_WAITING, .field = FIELD_CONTACT_LAST_NAME, .due_ms = 1700000100000};
+
+    sales.kind = OBJECT_GROUP;
+    objects_put(s, t, 0, NULL, &sales);
+    rename.detected_ms = removal.detected_ms = clear.detected_ms = 1700000000000;
+    rename.cause = CAUSE_RENAME;
+    removal.cause = clear.cause = CAUSE_MODIFY;
+    memset(rename.uuid, 6, UUID_BYTES);
+    memset(clear.uuid, 6, UUID_BYTES);
+    memset(removal.uuid, 10, UUID_BYTES);
+    pending_put(s, t, &rename);
+    pending_put(s, t, &clear);
+    pending_put(s, t, &removal);
+}
+
+void set_leaving(void)
+{
+    char *corp = test_path("state/corp");
+    struct err e = {0};
+    struct store *s = store_open(corp, DB_WRITE, &e);
+    struct txn *t;
+
+    cr_assert_not_null(s, "%s", e.text);
+    t = store_begin(s);
+    put_leaving(s, t);
+    cr_assert_eq(store_commit(s, &t, &e), 0, "%s", e.text);
+    store_close(&s);
     free(corp);
 }
 

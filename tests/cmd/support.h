@@ -34,6 +34,9 @@ void expect(const char *const *args, int code, const char *out, const char *err)
 void fill_state(void);
 /* Then: actions 1 and 2 are set aside, of alice, the first one parked and the other behind it. */
 void set_aside(void);
+/* Or: frank is to be bob@example.com, which is taken, and to be taken out of the group sales, which waits for that; the clear of a field of
+ * his was put off. */
+void set_leaving(void);
 /* Or: 1 and 2 wait for their domain, of which only 1 was tried; 3 was not tried yet; the accounts of eve and of two others are due,
  * hers was looked up. */
 void set_waiting(void);

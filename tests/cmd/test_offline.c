@@ -173,6 +173,22 @@ Test(offline, queue_says_what_each_waits_for)
     free(conf);
 }
 
+/* Such a removal may wait for years. */
+Test(offline, what_waits_for_something_else_than_the_clock)
+{
+    char *conf = test_config();
+    const char *words = "the rename of uid=frank,ou=people to bob@example.com, which belongs to uid=bob,ou=people\n";
+
+    fill_state();
+    set_leaving();
+    EXPECT(EX_OK, words, NULL, "entry", "sales@example.com", "-c", conf);
+    EXPECT(EX_OK, "removal of the member frank@example.com", NULL, "entry", "sales@example.com", "-c", conf);
+    EXPECT(EX_OK, ", since another entry that has it is to be read first", NULL, "entry", "frank@example.com", "-c", conf);
+    EXPECT(EX_UNAVAILABLE, "waiting      the removal of frank@example.com from sales@example.com waits for the rename", NULL, "status",
+           "-c", conf);
+    free(conf);
+}
+
 Test(offline, entry)
 {
     char *conf = test_config();

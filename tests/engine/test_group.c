@@ -257,6 +257,47 @@ Test(group, a_member_that_moves_with_its_reference_stays)
     }
 }
 
+/* Its address is of no use, and yet it stands where it stands. */
+Test(group, a_member_that_is_invalid_is_named_by_the_dn_that_it_has_now)
+{
+    static const char to[] = "uid=anna,ou=people,dc=example,dc=com";
+
+    load();
+    speak_of(SEARCH_ACCOUNTS);
+    changes("ann", "mail", "two@at@signs", "dn", to, NULL);
+    expect_invalid("ann", true);
+    expect_dn("ann", to);
+    speak_of(SEARCH_GROUPS);
+    changes("sales", "member", to, "member", member_dn("bob"), NULL);
+    pass_s(5);
+    expect_nothing();
+    expect_none("sales");
+    changes("sales", "member", member_dn("ann"), "member", member_dn("bob"), NULL);
+    pass_s(1);
+    expect("group.members sales@example.com -ann@example.com (modify, persist)", NULL);
+    speak_of(SEARCH_ACCOUNTS);
+    changes("eve", "dn", member_dn("ann"), "mail", "eve@example.com", NULL);   /* somebody else, under the old one */
+    expect_first("create eve@example.com");
+    expect_any();
+    changes("ann", "dn", to, NULL);
+    expect_nothing();
+}
+
+/* What is older comes from a replica that lags, and says nothing of where it is. */
+Test(group, old_news_of_who_is_invalid_is_ignored)
+{
+    static const char to[] = "uid=anna,ou=people,dc=example,dc=com", at[] = "uid=anne,ou=people,dc=example,dc=com";
+
+    load();
+    speak_of(SEARCH_ACCOUNTS);
+    changes("ann", "mail", "two@at@signs", "dn", to, NULL);
+    dir_put("ann", "mail", "two@at@signs", "dn", at, NULL);
+    tell("ann");
+    tell_older("ann");
+    expect_dn("ann", at);
+    expect_invalid("ann", true);
+}
+
 Test(group, members_move_with_a_container_above_them)
 {
     static const char before[] = "uid=ann,ou=north,ou=people,dc=example,dc=com";

@@ -349,3 +349,26 @@ Test(poll, search_of_a_server_that_is_behind_reads_nothing_older)
     cr_assert_eq(asked(), 0u, "no look-up counts there");
     expect_nothing();
 }
+
+/* The suffix may never be read: the CSNs that are known come from cookies, and say nothing of a poll without them. */
+Test(poll, where_no_context_was_ever_shown_nobody_is_behind)
+{
+    dir_put("ann", "givenName", "Ann", NULL);
+    provider_csn(0);
+    session(false);
+    tell("ann");
+    provider_csn(-1);
+    done_present();
+    cr_assert_gt(mirror->searches[0].highest.n, 0u, "the cookie has one");
+    lost();
+    expect_many(1, "create ");
+    search_poll(true);
+    listed("ann");
+    searched(0, true);
+    cr_assert_not(mirror->searches[0].behind, "%s", mirror->last_error);
+    dir_put("bob", NULL);
+    search_poll(true);
+    found("bob");
+    searched(0, false);
+    expect_many(1, "create bob");
+}

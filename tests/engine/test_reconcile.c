@@ -1,6 +1,7 @@
 /* Reconciling: what the server never told. */
 #include <criterion/criterion.h>
 
+#include "clock.h"
 #include "harness.h"
 
 static void begin(void)
@@ -140,6 +141,31 @@ Test(reconcile, reads_who_is_invalid)
     expect_state("dora", OBJECT_MIRRORED);
 }
 
+/* … and of who is invalid and was seen so finds no difference: nobody is to be told the same each time. */
+Test(reconcile, of_who_is_invalid_or_waits_is_no_news)
+{
+    changes("ann", "mail", "two@at@signs", NULL);
+    changes("eve", "mail", "bob@example.com", NULL);
+    changes("u003", "mail", "bob@example.com", "givenName", "Uma", NULL);
+    expect_waits("eve", true);
+    expect_waits("u003", true);
+    list_everything(0);
+    cr_assert_eq(mirror->reconcile.differ, 0u);
+    cr_assert(was_asked("ann"));
+    answer();
+    expect_nothing();
+}
+
+Test(reconcile, finds_a_lost_change_of_one_that_waits)
+{
+    changes("eve", "mail", "bob@example.com", NULL);
+    dir_put("eve", "mail", "eve@example.com", NULL);
+    list_everything(0);
+    cr_assert(was_asked("eve"));
+    answer();
+    expect("create eve@example.com (add, refresh)", NULL);
+}
+
 Test(reconcile, of_what_waits_and_is_as_it_was_changes_nothing)
 {
     changes("ann", NULL);
@@ -227,4 +253,86 @@ Test(reconcile, can_be_off)
     conf.reconcile_interval = 0;
     cr_assert_not(is_listing_due());
     cr_assert_eq(reconcile_next(mirror), -1);
+}
+
+/* What was listed as present and is unknown was about to be read when the program was killed, and the cookie was stored. */
+Test(reconcile, begins_at_once_after_a_kill_amid_look_ups)
+{
+    list_everything(0);
+    dir_put("zoe", NULL);
+    session(true);
+    for (int i = 0; i < 18; i++)
+        tell_present(many(i));
+    tell_present("ann");
+    tell_present("bob");
+    tell_present("zoe");
+    done_present();
+    cr_assert(was_asked("zoe"));
+    scene_reopen();
+    session(true);
+    done_delete();
+    pass_s(1);
+    cr_assert(is_listing_due(), "nobody else would ever tell of zoe");
+    list_everything(0);
+    answer();
+    expect_first("create zoe@example.com");
+    expect_any();
+    pass_s(1);
+    scene_reopen();
+    session(true);
+    done_delete();
+    pass_s(1);
+    cr_assert_not(is_listing_due(), "nothing is owed any more");
+}
+
+/* Of ann and carol the attribute is hidden, ann is changed meanwhile, and its clear is held for the other's sake. Then it is seen again
+ * at the next reconciling. */
+static void ann_regains(const char *attr, const char *other)
+{
+    dir_hide("ann", attr);
+    dir_hide("carol", attr);
+    changes("ann", other, "the same", "sn", attr, NULL);
+    pass_s(1);
+    while (asked())
+        answer();
+    expect_pending("ann", PENDING_CLEAR, PENDING_HELD);
+    dir_show("ann", attr, "the same");
+    dir_show("carol", attr, "the same");
+    pass_s(86400);
+    list_everything(0);
+    cr_assert(was_asked("ann"));
+}
+
+/* The second right of the same hour: what it hid of entries that came meanwhile is read when the hour is over, also after a kill. */
+Test(reconcile, a_second_right_within_the_hour_is_owed)
+{
+    changes("ann", "givenName", "the same", "telephoneNumber", "the same", NULL);
+    changes("carol", "givenName", "the same", "telephoneNumber", "the same", NULL);
+    ann_regains("telephoneNumber", "givenName");
+    mirror->anew_ms = clock_mono_ms();   /* all was just read anew for another right's sake */
+    answer();
+    expect_restart(NULL);
+    cr_assert(mirror->anew_owed);
+    pass_s(3599);
+    expect_restart(NULL);
+    pass_s(1);
+    expect_restart("read anew");
+    refresh_in_full();
+    cr_assert_not(mirror->anew_owed);
+    expect_any();
+}
+
+Test(reconcile, what_is_owed_survives_a_kill)
+{
+    changes("ann", "givenName", "the same", "telephoneNumber", "the same", NULL);
+    changes("carol", "givenName", "the same", "telephoneNumber", "the same", NULL);
+    ann_regains("telephoneNumber", "givenName");
+    mirror->anew_ms = clock_mono_ms();
+    answer();
+    expect_any();
+    scene_reopen();
+    session(true);
+    done_delete();
+    pass_s(1);
+    expect_restart("read anew");
 }

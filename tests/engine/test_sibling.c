@@ -184,6 +184,22 @@ Test(sibling, that_cannot_be_read_makes_the_clear_wait)
     expect(FIRST_NAME_GOES, NULL);
 }
 
+Test(sibling, that_cannot_be_read_for_a_long_time_is_told_to_the_operator)
+{
+    conf.reconcile_interval = 100;
+    ann_and(bob);
+    for (int i = 0; i < 10; i++) {
+        answer_as(LOOKUP_UNPROVEN);
+        expect_nothing();
+        pass_s(10);
+    }
+    answer_as(LOOKUP_UNPROVEN);
+    expect_hold(1, 1, false);
+    expect_pending("ann", PENDING_CLEAR, PENDING_HELD);
+    approve(1, 0);
+    expect(FIRST_NAME_GOES, NULL);
+}
+
 Test(sibling, read_from_a_server_that_is_behind_proves_nothing)
 {
     ann_and(bob);
@@ -195,22 +211,38 @@ Test(sibling, read_from_a_server_that_is_behind_proves_nothing)
     expect(FIRST_NAME_GOES, NULL);
 }
 
-Test(sibling, without_a_usable_address_tells_nothing)
+/* What is wrong with it is its address: the field is seen all the same. */
+Test(sibling, without_a_usable_address_still_shows_the_field)
 {
-    static const char *const others[] = { "bob", "cat", "dan", "eve", NULL };
-
-    ann_and(others);
-    for (int i = 0; i < 3; i++)
-        dir_put(others[i], "givenName", "Bo", "mail", "two@at@signs", NULL);
-    answer();
-    answer();
-    answer();
-    expect_nothing();
-    cr_assert_eq(asked(), 0u, "not all of them at once");
-    pass_s(10);
-    cr_assert(was_asked("eve"));
+    ann_and(bob);
+    dir_put("bob", "givenName", "Bo", "mail", "two@at@signs", NULL);
     answer();
     expect(FIRST_NAME_GOES, NULL);
+    expect_invalid("bob", true);
+}
+
+/* … or shows that it is gone, by a change of its own, which says nothing: another one is read, at once, and be it the last. */
+Test(sibling, without_a_usable_address_is_not_waited_for)
+{
+    ann_and(bob_and_cat);
+    changes("bob", "mail", "two@at@signs", NULL);
+    changes("cat", "mail", "two@at@signs", NULL);
+    answer();
+    answer();
+    expect(FIRST_NAME_GOES, NULL);
+    expect_holds(0);
+    expect_none("bob");
+}
+
+/* … or by a lost right, which hides the address too. */
+Test(sibling, without_a_usable_address_that_lost_it_without_a_word_makes_a_hold)
+{
+    ann_and(bob_and_cat);
+    dir_hide("bob", "givenName");
+    dir_hide("bob", "mail");
+    answer();
+    expect_nothing();
+    expect_hold(1, 1, false);
 }
 
 Test(sibling, is_nobody_whose_deletion_is_pending)

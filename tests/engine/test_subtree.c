@@ -481,6 +481,31 @@ Test(subtree, a_deletion_told_with_another_dn_is_a_leave)
     expect("delete bob@example.com (leave, persist)", NULL);
 }
 
+/* Its address is of no use, and where it stands is known all the same. */
+Test(subtree, a_deletion_of_one_that_is_invalid_and_was_renamed_is_a_deletion)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("bob", "mail", "two@at@signs", NULL);
+    dir_at("bob", "uid=rob," SALES);
+    tell("bob");
+    expect_dn("bob", "uid=rob," SALES);
+    dir_remove("bob");
+    tell_gone("bob");
+    answer();
+    pass_s(300);
+    answer();
+    expect("delete bob@example.com (delete, persist)", NULL);
+}
+
+Test(subtree, one_that_does_not_decode_stands_where_it_is_told)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_at("bob", "uid=rob," SALES);
+    tell_broken("bob");
+    expect_invalid("bob", true);
+    expect_dn("bob", "uid=rob," SALES);
+}
+
 Test(subtree, reconciling_finds_a_rename_that_was_never_told)
 {
     pass_s(1);
@@ -654,6 +679,134 @@ Test(beside, one_moved_in_is_read)
     dir_at("new", "ou=new,ou=away,dc=example,dc=com");
     tell("new");
     cr_assert_not(is_subtree_due(), "no search of objects shows what lies there");
+    dir_rename("new", "ou=new," PEOPLE);
+    tell("new");
+    read_subtree(0);
+    expect("create eve@example.com (add, local)", NULL);
+}
+
+#define AWAY "ou=sales,ou=away,dc=example,dc=com"
+
+/* eve lies in ou=sales and wants the address of ann, who lies above it. */
+static void eve_waits(void)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", "mail", "ann@example.com", NULL);
+    dir_at("eve", "uid=eve," SALES);
+    tell("eve");
+    expect_waits("eve", true);
+}
+
+Test(beside, who_waits_and_was_moved_out_waits_no_more)
+{
+    eve_waits();
+    dir_rename("sales", AWAY);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    expect_waits("eve", false);
+    answer();
+    speak_of(SEARCH_ACCOUNTS);
+    changes("ann", "mail", "anna@example.com", "givenName", "Ann", NULL);
+    expect("rename anna@example.com < ann@example.com (rename, persist)", NULL);
+    expect_unknown("eve");
+}
+
+/* What makes the address free comes with the move: the one before her in the line is taken out by the same. */
+Test(beside, who_waits_is_not_made_out_of_the_base_by_the_move_itself)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("fay", "mail", "free@example.com", NULL);
+    tell("fay");
+    expect_any();
+    dir_put("gil", "mail", "free@example.com", NULL);
+    dir_at("gil", "uid=gil," SALES);
+    tell("gil");
+    dir_put("hal", "mail", "free@example.com", NULL);
+    dir_at("hal", "uid=hal," SALES);
+    tell("hal");
+    changes("bob", "mail", "fay@example.com", NULL);
+    dir_rename("sales", AWAY);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    expect_any();
+    answer();
+    pass_s(300);
+    answer();
+    speak_of(SEARCH_ACCOUNTS);
+    deletes("fay");
+    answer();
+    pass_s(300);
+    answer();
+    expect_any();
+    expect_unknown("gil");
+    expect_unknown("hal");
+    expect_waits("gil", false);
+    expect_waits("hal", false);
+}
+
+Test(beside, who_waits_and_comes_back_waits_again)
+{
+    eve_waits();
+    dir_rename("sales", AWAY);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    dir_rename("sales", SALES);
+    tell("sales");
+    answer();
+    read_subtree(0);
+    expect_waits("eve", true);
+}
+
+Test(beside, who_is_invalid_and_was_moved_out_is_that_no_more)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", "mail", "no address", NULL);
+    dir_at("eve", "uid=eve," SALES);
+    tell("eve");
+    expect_invalid("eve", true);
+    dir_rename("sales", AWAY);
+    speak_of(SEARCH_CONTAINERS);
+    tell("sales");
+    expect_invalid("eve", false);
+    answer();
+    expect_nothing();
+}
+
+/* Groups everywhere: what moves was seen all the time, but not by the search for accounts. */
+static void with_groups_everywhere(void)
+{
+    static char groups[] = "dc=example,dc=com", group_of_names[] = "groupOfNames";
+
+    begin();
+    conf.group_base = groups;
+    conf.group_class = group_of_names;
+    scene_reopen();
+    dir_search_moved(1, 2);
+    both(false, false);
+    tell_all();
+    done_present();
+    speak_of(SEARCH_GROUPS);
+    search_begins(false);
+    done_present();
+    speak_of(SEARCH_CONTAINERS);
+    tell_all();
+    done_present();
+    expect_many(64, "create ");
+}
+
+TestSuite(everywhere, .init = with_groups_everywhere, .fini = scene_close, .timeout = 60);
+
+Test(everywhere, accounts_that_are_moved_in_are_read)
+{
+    speak_of(SEARCH_ACCOUNTS);
+    dir_put("eve", NULL);
+    dir_at("eve", "uid=eve,ou=new,ou=away,dc=example,dc=com");
+    speak_of(SEARCH_CONTAINERS);
+    dir_put("new", NULL);
+    dir_at("new", "ou=new,ou=away,dc=example,dc=com");
+    tell("new");
+    read_subtree(0);
+    expect_nothing();
     dir_rename("new", "ou=new," PEOPLE);
     tell("new");
     read_subtree(0);

@@ -124,7 +124,7 @@ Test(wants, one_line)
 
 Test(wants, invalid_entries)
 {
-    struct slice dn, reason;
+    struct slice dn, reason, stamp;
     struct buf next = { 0 };
     uint8_t uuid[UUID_BYTES];
     enum object_kind kind;
@@ -132,19 +132,22 @@ Test(wants, invalid_entries)
 
     begin();
     cr_assert(!invalid_del(txn, uuid_of(1)));
-    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=a"), slice_of("no mail"));
-    invalid_put(txn, uuid_of(2), OBJECT_GROUP, slice_of(""), slice_of("no mail"));
-    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=b"), slice_of("bad mail"));
+    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=a"), slice_of("no mail"), slice_of("1"));
+    invalid_put(txn, uuid_of(2), OBJECT_GROUP, slice_of(""), slice_of("no mail"), slice_of(""));
+    invalid_put(txn, uuid_of(1), OBJECT_ACCOUNT, slice_of("uid=b"), slice_of("bad mail"), slice_of("2"));
     commit();
     reopen();
     begin();
     cr_assert(invalid_get(txn, uuid_of(1), &dn, &reason, &arena));
     cr_assert(slice_eq(dn, slice_of("uid=b")) && slice_eq(reason, slice_of("bad mail")));
+    cr_assert(invalid_stamp(txn, uuid_of(1), &stamp, &arena) && slice_eq(stamp, slice_of("2")));
     cr_assert(invalid_kind(txn, uuid_of(1), &kind) && kind == OBJECT_ACCOUNT);
     cr_assert(invalid_kind(txn, uuid_of(2), &kind) && kind == OBJECT_GROUP);
     txn_put(txn, TABLE_INVALID, slice_make(uuid_of(2), UUID_BYTES), slice_make("\0\0\0\0\0\0\0\0", 8));
     cr_assert(invalid_kind(txn, uuid_of(2), &kind) && kind == OBJECT_ACCOUNT, "of before there were groups");
+    cr_assert(invalid_stamp(txn, uuid_of(2), &stamp, &arena) && stamp.len == 0, "… and stamps");
     cr_assert(!invalid_kind(txn, uuid_of(3), &kind));
+    cr_assert(!invalid_stamp(txn, uuid_of(3), &stamp, &arena));
     while (invalid_next(txn, &next, uuid, &dn, &reason, &arena))
         cr_assert_eq(uuid[0], ++n);
     buf_free(&next);
