@@ -13,7 +13,8 @@
 
 void target_init(struct target *t)
 {
-    *t = (struct target){.accounts = json_object(), .groups = json_object(), .addresses = json_object(), .owners = json_object()};
+    *t = (struct target){.accounts = json_object(), .groups = json_object(), .addresses = json_object(), .owners = json_object(),
+                          .left = json_object()};
 }
 
 void target_free(struct target *t)
@@ -21,6 +22,7 @@ void target_free(struct target *t)
     json_decref(t->accounts);
     json_decref(t->groups);
     json_decref(t->addresses);
+    json_decref(t->left);
     json_decref(t->owners);
 }
 
@@ -30,6 +32,7 @@ void target_copy(struct target *to, const struct target *from)
     to->accounts = json_deep_copy(from->accounts);
     to->groups = json_deep_copy(from->groups);
     to->addresses = json_deep_copy(from->addresses);
+    to->left = json_deep_copy(from->left);
     to->owners = json_deep_copy(from->owners);
 }
 
@@ -265,6 +268,7 @@ static int create(struct target *t, const struct act *act)
         json_object_set_new(account, "members", json_object());
     json_object_set_new(table(t, act), act->address, account);
     json_object_set_new(t->addresses, act->uuid, json_string(act->address));
+    json_object_del(t->left, act->uuid);
     return apply_set(t, act, json_object_get(account, "set"));
 }
 
@@ -315,10 +319,16 @@ static int rebind(struct target *t, const struct act *act)
 
 static int delete_account(struct target *t, const struct act *act)
 {
-    json_t *account = known(t, act, act->address);
+    bool leaves = strcmp(act->cause, "leave") == 0 || strcmp(act->cause, "moved") == 0;
+    json_t *account;
 
+    if (!leaves && text_of(t->addresses, act->uuid) == NULL && json_object_del(t->left, act->uuid) == 0)
+        return 0;
+    account = known(t, act, act->address);
     if (account == NULL)
         return -1;
+    if (leaves)
+        json_object_set_new(t->left, act->uuid, json_true());
     disown_aliases(t, json_object_get(json_object_get(account, "set"), AXSYNC_FIELD_ALIASES));
     json_object_del(t->owners, act->address);
     json_object_del(t->addresses, act->uuid);

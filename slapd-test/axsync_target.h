@@ -15,6 +15,7 @@ struct target {
     json_t *groups;        /* the same, and "members": {address: true, …} */
     json_t *addresses;     /* uuid → address */
     json_t *owners;        /* address or alias → uuid */
+    json_t *left;          /* uuid → true: deleted since it left or moved; a second deletion may say that it is deleted now */
     json_int_t seq;        /* of the last line */
     size_t lines;
     long offset;           /* the file was read up to here */

@@ -181,6 +181,30 @@ Test(axigen, who_left_is_removed_when_his_entry_is_nowhere, .timeout = 200)
     end(&s);
 }
 
+/* … where leaving only disables: found outside again and again, nothing happens; then his deletion, of which nobody tells, goes the way
+ * of all, and the mailbox with it. */
+Test(axigen, who_left_and_is_deleted_then_is_retired, .timeout = 200)
+{
+    struct stage *s = begin(5, "retention = 1", "reconcileInterval = 2");
+    char *retired = retired_name(s, PERSON("000001"));
+    size_t lines;
+
+    start(s);
+    DO(s->a, slapdtest_rename(s->a->server, PERSON("000001"), "uid=user000001", AWAY));
+    stage_await_value(s, "user000001", "limits.services", "[]");
+    CHECK(s->a, axsync_command(s->a, "entry", "user000001@example.com", NULL) == EX_OK, "%s", s->a->err);
+    expect_output(s, "uid=user000001," AWAY);   /* where it was seen last */
+    lines = axsync_output_count(s->a, 0, "account.delete");
+    DO(s->a, slapdtest_delete(s->a->server, "uid=user000001," AWAY));
+    stage_await_account(s, "user000001", false);
+    stage_await_account(s, retired, false);
+    CHECK(s->a, axsync_output_count(s->a, 0, "account.delete") == lines + 1, "it was told more than once");
+    CHECK(s->a, axsync_output_count(s->a, 0, "\"cause\":\"absent\"") == 1, "it was not told as absent");
+    CHECK(s->a, emulator_counter(s->e, "accountsRemoved") == 1, "somebody else was removed");
+    free(retired);
+    end(&s);
+}
+
 /* The same entry, with another name and address: the removal is off. */
 Test(axigen, who_is_back_under_another_name_is_not_removed, .timeout = 200)
 {

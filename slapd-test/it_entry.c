@@ -102,6 +102,26 @@ static bool has_conflict(struct axsync *a, void *ctx)
     return has;
 }
 
+/* An alias that somebody else has: named with him, and his no more when he is renamed. */
+Test(entry, alias_left_out, .timeout = 120)
+{
+    struct axsync *a = axsync_new(run_company(&QUICK_SERVER, 2), "attribute \"employeeNumber\" { field = \"aliases\" }");
+
+    axsync_start(a);
+    axsync_await_settled(a);
+    add_person(a, "uid=second," PEOPLE, "inetOrgPerson", "mail: second@example.com\nemployeeNumber: user000001\n");
+    axsync_await(a, "a conflict", has_conflict, NULL);
+    says(a, EX_OK, "second@example.com", "alias left out               user000001@example.com");
+    says(a, EX_OK, "second@example.com", "which belongs to             " PERSON("000001"));
+    CHECK(a, axsync_command(a, "status", NULL) == EX_OK, "status: %s", a->err);
+    CHECK(a, strstr(a->out, "waits for the alias user000001@example.com, which belongs to") != NULL, "status: %s", a->out);
+    DO(a, slapdtest_replace(a->server, PERSON("000001"), "mail", "first@example.com"));
+    axsync_await_caught_up(a);
+    says(a, EX_OK, "user000001@example.com", "aliases                      user000001@example.com");
+    says_not(a, "left out");
+    end_company(&a);
+}
+
 Test(entry, known_to_the_state, .timeout = 120)
 {
     struct axsync *a = axsync_new(run_company(&QUICK_SERVER, 2), "deleteGrace = 3600");

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alias_wants.h"
 #include "cmd.h"
 #include "mem.h"
 #include "members.h"
@@ -35,14 +36,14 @@ static const char *state_word(struct txn *t, const struct object *o, struct aren
 {
     const char *word;
     struct object want;
-    struct slice dn, reason;
+    struct slice dn, reason, *aliases;
 
     if (o->state == OBJECT_ORPHAN)
         return "orphan";
     word = pending_word(t, o->uuid, a);
     if (word)
         return word;
-    if (want_get(t, o->uuid, &want, a) && !slice_eq(want.address, o->address))
+    if ((want_get(t, o->uuid, &want, a) && !slice_eq(want.address, o->address)) || alias_want_get(t, o->uuid, &aliases, a) > 0)
         return "conflict";
     return invalid_get(t, o->uuid, &dn, &reason, a) ? "invalid" : "mirrored";
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "alias_wants.h"
 #include "clock.h"
 #include "cmd_entry.h"
 #include "cmd_waits.h"
@@ -273,6 +274,21 @@ static void print_want(struct txn *t, const struct object *want, bool mirrored, 
         entry_line("which belongs to", owner.dn);
 }
 
+static void print_left_out(struct txn *t, const uint8_t *uuid, struct arena *a)
+{
+    struct slice *aliases;
+    uint32_t n = alias_want_get(t, uuid, &aliases, a);
+    uint8_t owner[UUID_BYTES];
+    struct object o;
+    bool as_alias;
+
+    for (uint32_t i = 0; i < n; i++) {
+        entry_line("alias left out", aliases[i]);
+        if (objects_owner(t, aliases[i], owner, &as_alias) != 0 && objects_get(t, owner, &o, a) != 0)
+            entry_line(as_alias ? "which is an alias of" : "which belongs to", o.dn);
+    }
+}
+
 static bool print_known(struct txn *t, const uint8_t *uuid, const char *connector, bool *settled, struct arena *a)
 {
     struct object o, want;
@@ -294,6 +310,7 @@ static bool print_known(struct txn *t, const uint8_t *uuid, const char *connecto
         puts("not mirrored");
     if (wants)
         print_want(t, &want, mirrored, a);
+    print_left_out(t, uuid, a);
     if (invalid) {
         if (!mirrored)
             entry_line("dn", dn);

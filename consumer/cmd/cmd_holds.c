@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "cmd.h"
+#include "gone.h"
 #include "mem.h"
 #include "objects.h"
 #include "pending.h"
@@ -88,6 +89,7 @@ static void add_member(struct inside *in, struct txn *t, const struct pending *p
     struct slice bytes;
     struct arena scratch = {0};
     struct object o;
+    struct gone g;
     struct member *m;
 
     if ((in->n & (in->n - 1)) == 0) /* room doubles */
@@ -99,6 +101,9 @@ static void add_member(struct inside *in, struct txn *t, const struct pending *p
     if (objects_find(t, p->uuid, &bytes) != 0 && object_decode(bytes, &o, &scratch) == 0) {
         m->dn = arena_copy(&in->arena, o.dn.p, o.dn.len);
         m->address = arena_copy(&in->arena, o.address.p, o.address.len);
+    } else if (gone_get(t, p->uuid, &g, &scratch)) { /* it left, and now it was deleted */
+        m->dn = arena_copy(&in->arena, g.o.dn.p, g.o.dn.len);
+        m->address = arena_copy(&in->arena, g.o.address.p, g.o.address.len);
     }
     arena_free(&scratch);
 }

@@ -76,7 +76,7 @@ static int read_state(void *ctx, const struct config_connector *c, struct store 
     out->orphans = s->orphans;
     out->last_change_ms = s->last_change_ms;
     out->invalid = (int64_t)txn_count(t, TABLE_INVALID);
-    out->conflicts = (int64_t)txn_count(t, TABLE_WANT);
+    out->conflicts = (int64_t)(txn_count(t, TABLE_WANT) + txn_count(t, TABLE_ALIAS_WANT));
     out->waiting =
         pending_count(s, PENDING_UNPROVEN) + pending_count(s, PENDING_WAITING) + pending_count(s, PENDING_APPROVED);
     out->last_seq = queue_last(s);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "alias_wants.h"
 #include "mem.h"
 #include "objects.h"
 #include "pending.h"
@@ -84,6 +85,47 @@ static void list_conflicts(struct trouble *tr, struct txn *t)
     arena_free(&a);
 }
 
+/* What somebody has, in words. */
+static void put_owner(struct buf *text, struct txn *t, struct slice address, struct arena *a)
+{
+    uint8_t uuid[UUID_BYTES];
+    struct object owner;
+    bool alias;
+
+    if (objects_owner(t, address, uuid, &alias) == 0 || objects_get(t, uuid, &owner, a) == 0)
+        return;
+    buf_puts(text, alias ? ", which is an alias of " : ", which belongs to ");
+    print_scrubbed(text, owner.dn);
+}
+
+static void list_aliases(struct trouble *tr, struct txn *t)
+{
+    struct arena a = {0};
+    struct buf next = {0}, text = {0};
+    struct slice *aliases;
+    uint8_t uuid[UUID_BYTES];
+    struct object o;
+
+    for (size_t i = 0; i < tr->most && alias_want_next(t, &next, uuid); i++) {
+        uint32_t n = alias_want_get(t, uuid, &aliases, &a);
+
+        buf_reset(&text);
+        if (objects_get(t, uuid, &o, &a) != 0)
+            print_scrubbed(&text, o.dn);
+        for (uint32_t k = 0; k < n; k++) {
+            buf_puts(&text, k == 0 ? " waits for the alias " : "; for ");
+            print_scrubbed(&text, aliases[k]);
+            put_owner(&text, t, aliases[k], &a);
+        }
+        add(tr, "conflict", i, &text);
+        arena_reset(&a);
+    }
+    add_rest(tr, txn_count(t, TABLE_ALIAS_WANT));
+    buf_free(&text);
+    buf_free(&next);
+    arena_free(&a);
+}
+
 /* Removals of members that go with something else, which may be never. */
 static void list_waits(struct trouble *tr, struct txn *t)
 {
@@ -121,6 +163,7 @@ static int list_state(void *ctx, const struct config_connector *c, struct store 
     if (strcmp(c->name, tr->connector) == 0) {
         list_invalid(tr, t);
         list_conflicts(tr, t);
+        list_aliases(tr, t);
         list_waits(tr, t);
     }
     return 0;

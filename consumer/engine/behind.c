@@ -41,6 +41,8 @@ void behind_suspect(struct mirror *m, const struct mirror_search *s, const char 
     }
     buf_free(&next);
     arena_free(&a);
+    if (search_shows_objects(s))
+        left_suspect(m, s);
 }
 
 /* From the next session on: all of it, without a cookie. older: and what is older than what is stored counts in it. */

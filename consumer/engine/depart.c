@@ -20,7 +20,7 @@ static void let_go(struct mirror *m, const struct object *told, const struct pen
     if (told->kind == OBJECT_GROUP)
         group_gone(m, told->uuid, kept);
     if (kept)
-        gone_put(m->t, &(struct gone){ *told, p->cause, m->now_ms, queue_last(m->store) });
+        gone_put(m->t, &(struct gone){ *told, p->cause, m->now_ms, queue_last(m->store), false, false });
 }
 
 void depart_delete(struct mirror *m, const struct pending *p)
@@ -41,9 +41,11 @@ void depart_delete(struct mirror *m, const struct pending *p)
         rebind_depart(m, p);
         return;
     }
-    pend_drop(m, p, true);
-    if (id == 0)
+    if (id == 0) {
+        left_depart(m, p);
         return;
+    }
+    pend_drop(m, p, true);
     rebind_met(m, p->uuid);
     a.dn = told.dn;
     a.address = told.address;
@@ -55,6 +57,7 @@ void depart_delete(struct mirror *m, const struct pending *p)
     if (!becomes)
         want_del(m->t, p->uuid);
     invalid_del(m->t, p->uuid);
+    alias_forget(m, p->uuid);
     while (pending_next(m->t, p->uuid, &next, &row, &m->a))
         pend_drop(m, &row, true);   /* its clears and renames go with it */
     buf_free(&next);
@@ -221,8 +224,8 @@ static void add_alias(struct object *o, struct slice alias)
     o->aliases[i] = alias;
 }
 
-/* Gives an object another address and frees the old one. An own alias that becomes the address is removed before; the
- * old address that becomes an alias is added after. */
+/* Gives an object another address; whoever calls it says what becomes of the old one. An own alias that becomes the address is removed
+ * before; the old address that becomes an alias is added after. */
 static void rename_to(struct mirror *m, object_id id, const struct object *told, struct slice address, bool keeps_old,
                       const struct pending *p)
 {
@@ -242,13 +245,6 @@ static void rename_to(struct mirror *m, object_id id, const struct object *told,
     }
     objects_put(m->store, m->t, id, told, &after);
     group_object_changed(m, told, &after, CAUSE_RENAME, p->phase, true);
-    ingest_address_free(m, told->address);
-}
-
-/* Steps aside; a ring then resolves itself, each by the address that the one before it freed. */
-static void step_aside(struct mirror *m, object_id id, const struct object *told, const struct pending *p)
-{
-    rename_to(m, id, told, mapping_parking_address(p->uuid, told->address, &m->a), false, p);
 }
 
 static bool is_aside(struct mirror *m, const struct object *o)
@@ -256,63 +252,85 @@ static bool is_aside(struct mirror *m, const struct object *o)
     return slice_eq(o->address, mapping_parking_address(o->uuid, o->address, &m->a));
 }
 
-/* Whether `uuid`, whose wanted address is owned by `owner`, waits in a ring of renames that ends at itself. */
-static bool in_cycle(struct mirror *m, const uint8_t *uuid, const uint8_t *owner)
+static bool get_rename(struct mirror *m, const uint8_t *uuid, struct pending *p)
 {
-    uint8_t at[UUID_BYTES];
-    struct pending p;
-
-    memcpy(at, owner, UUID_BYTES);
-    /* A ring that does not pass through uuid has been resolved when it closed, so the walk ends; bounded all the same
-     * by the number of blocked renames. */
-    for (int64_t i = pending_count(m->store, PENDING_BLOCKED) + 1; i > 0; i--) {
-        if (memcmp(at, uuid, UUID_BYTES) == 0)
-            return true;
-        if (!pending_get(m->t, at, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) ||
-            (p.reason != PENDING_BLOCKED && p.reason != PENDING_WAITING) ||
-            objects_owner(m->t, p.address, at, NULL) == 0)
-            return false;
-    }
-    return false;
+    return pending_get(m->t, uuid, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, p, &m->a);
 }
 
-void depart_rename(struct mirror *m, struct pending *p)
+/* The old address is to be its alias, and is the address of another one of the ring from now on. */
+static void keep_in_mind(struct mirror *m, const struct object *told, const struct pending *p)
 {
-    struct object told, wish;
-    object_id id = objects_get(m->t, p->uuid, &told, &m->a);
-    uint8_t owner[UUID_BYTES];
-    bool taken;
+    if (p->keeps_old && !is_aside(m, told))
+        alias_wait(m, p->uuid, told->address);
+}
 
-    if (id == 0) {
-        pend_drop(m, p, false);
+void depart_aside(struct mirror *m, const uint8_t *uuid, struct slice parking)
+{
+    struct object told;
+    object_id id = objects_get(m->t, uuid, &told, &m->a);
+    struct pending p;
+
+    if (id == 0 || !get_rename(m, uuid, &p))
         return;
-    }
-    taken = objects_owner(m->t, p->address, owner, NULL) != 0 && memcmp(owner, p->uuid, UUID_BYTES) != 0;
-    if (!taken) {
-        pend_drop(m, p, p->reason != PENDING_APPROVED);
-        want_del(m->t, p->uuid);
-        rename_to(m, id, &told, p->address, p->keeps_old && !is_aside(m, &told), p);
+    keep_in_mind(m, &told, &p);
+    rename_to(m, id, &told, parking, false, &p);
+}
+
+void depart_in_turn(struct mirror *m, const uint8_t *uuid)
+{
+    struct object told;
+    object_id id = objects_get(m->t, uuid, &told, &m->a);
+    struct pending p;
+
+    if (id == 0 || !get_rename(m, uuid, &p))
         return;
-    }
+    pend_drop(m, &p, true);
+    want_del(m->t, uuid);
+    keep_in_mind(m, &told, &p);
+    rename_to(m, id, &told, p.address, false, &p);
+}
+
+static void begin_to_wait(struct mirror *m, const struct object *told, struct pending *p)
+{
+    struct object wish = *told;
+
     if (p->reason != PENDING_BLOCKED) {
-        log_warning(m->subject, "%.*s: the address %.*s is taken; waiting until it is free", SLICE_ARG(told.dn),
+        log_warning(m->subject, "%.*s: the address %.*s is taken; waiting until it is free", SLICE_ARG(told->dn),
                     SLICE_ARG(p->address));
         p->reason = PENDING_BLOCKED;
         p->due_ms = 0;
         pend_put(m, p);
     }
-    wish = told;
     wish.address = p->address;
     want_put(m->store, m->t, &wish);
-    if (in_cycle(m, p->uuid, owner))
-        step_aside(m, id, &told, p);
+    ring_see_aside(m, p);
+}
+
+void depart_rename(struct mirror *m, struct pending *p)
+{
+    struct object told;
+    object_id id = objects_get(m->t, p->uuid, &told, &m->a);
+    uint8_t owner[UUID_BYTES];
+
+    if (id == 0) {
+        pend_drop(m, p, false);
+        return;
+    }
+    if (objects_owner(m->t, p->address, owner, NULL) != 0 && memcmp(owner, p->uuid, UUID_BYTES) != 0) {
+        begin_to_wait(m, &told, p);
+        ring_close(m, p->uuid);
+        return;
+    }
+    pend_drop(m, p, p->reason != PENDING_APPROVED);
+    want_del(m->t, p->uuid);
+    rename_to(m, id, &told, p->address, p->keeps_old && !is_aside(m, &told), p);
+    ingest_address_free(m, told.address);
 }
 
 void depart_unblock(struct mirror *m, const uint8_t *uuid)
 {
     struct pending p;
 
-    if (pending_get(m->t, uuid, PENDING_RENAME, FIELD_NONE, (struct slice){ 0 }, &p, &m->a) &&
-        p.reason == PENDING_BLOCKED)
+    if (get_rename(m, uuid, &p) && p.reason == PENDING_BLOCKED)
         depart_rename(m, &p);
 }

@@ -37,29 +37,13 @@ static void entry_invalid(struct mirror *m, const struct mirror_search *s, const
     }
     if (ingest_want_drop(m, uuid))
         m->urgent = true;
+    alias_forget(m, uuid);
 }
 
 static void log_notes(const struct mirror *m, const struct entry *e, const struct mapping_note *n)
 {
     for (; n; n = n->next)
         log_warning(m->subject, "%.*s: %s: %.*s", SLICE_ARG(e->dn), field_name(n->field), SLICE_ARG(n->text));
-}
-
-/* An alias that is somebody's address is left out (SPEC.md 2.5). */
-void ingest_drop_taken_aliases(struct mirror *m, struct object *o)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < o->n_aliases; i++) {
-        uint8_t owner[UUID_BYTES];
-
-        if (objects_owner(m->t, o->aliases[i], owner, NULL) != 0 && memcmp(owner, o->uuid, UUID_BYTES) != 0)
-            log_warning(m->subject, "%.*s: the alias %.*s is somebody else's address and is left out", SLICE_ARG(o->dn),
-                        SLICE_ARG(o->aliases[i]));
-        else
-            o->aliases[kept++] = o->aliases[i];
-    }
-    o->n_aliases = kept;
 }
 
 /* The entry waits for its address; its place in the line stays if it waits already. */
@@ -116,7 +100,7 @@ static void ingest_new(struct mirror *m, struct object *wanted, enum cause cause
     want_del(m->t, wanted->uuid);
     if (waited)
         rebind_review(m, before.address);
-    ingest_drop_taken_aliases(m, wanted);
+    alias_leave_out(m, wanted);
     objects_put(m->store, m->t, 0, NULL, wanted);
     tell_create(m, wanted, cause, phase);
     if (wanted->kind == OBJECT_GROUP)
@@ -163,7 +147,8 @@ static void ingest_known(struct mirror *m, object_id id, const struct object *st
     bool keeps_old = leave_out_alias(wanted, told.address);
     struct plan p;
 
-    ingest_drop_taken_aliases(m, wanted);
+    if (!plan_keeps(notes, FIELD_ALIASES))
+        alias_leave_out(m, wanted);
     plan_diff(&told, wanted, notes, &m->a, &p);
     if (plan_sets(&p))
         ingest_emit_update(m, wanted, told.address, &p, phase);
@@ -270,6 +255,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     same = id != 0 && told.kind == search_objects(s) ? &told : NULL;
     if (is_old_news(m, s, e, last_seen(m, e, id ? &told : NULL, &seen)))
         return;
+    if (returns)
+        left_returns(m, e->uuid);
     result = mapping_apply(s->mapping, e, same ? same : returns ? &gone.o : NULL, &m->a, &wanted, &reason, &notes);
     if (result == MAPPED_INVALID) {
         entry_invalid(m, s, e, reason);
@@ -284,6 +271,8 @@ void ingest_entry(struct mirror *m, struct mirror_search *s, const struct entry 
     if (result == MAPPED_ELSEWHERE) {
         if (ingest_want_drop(m, e->uuid))
             m->urgent = true;
+        if (returns)
+            left_found(m, s, e);
         if (same) {
             ingest_follow(m, &told, e->dn, phase);
             pend_delete(m, &told, CAUSE_MOVED, phase, true, course_is_suspicious(m, s));
@@ -308,9 +297,11 @@ static void give_address(struct mirror *m, struct slice address)
 {
     struct object wanted;
 
-    if (objects_owner(m->t, address, NULL, NULL) != 0 || !want_first(m->t, address, &wanted, &m->a))
+    if (objects_owner(m->t, address, NULL, NULL) != 0)
         return;
-    if (objects_find(m->t, wanted.uuid, NULL) != 0)
+    if (!ring_first_in_line(m, address, &wanted))
+        alias_free(m, address);
+    else if (objects_find(m->t, wanted.uuid, NULL) != 0)
         depart_unblock(m, wanted.uuid);
     else
         ingest_new(m, &wanted, CAUSE_RESOLVE, PHASE_LOCAL);
@@ -390,6 +381,8 @@ static void ingest_gone(struct mirror *m, struct mirror_search *s, const uint8_t
     if (!mirror_settle_load(m))
         return;
     ingest_forget(m, uuid, kind);
+    if (left_is(m, s, uuid))
+        search_ask(s, uuid);   /* of another host: the search shows those too */
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == kind)
         pend_delete(m, &told, is_told_elsewhere(m, dn, &told) ? CAUSE_LEAVE : CAUSE_DELETE, phase_now(s), false, false);
 }
@@ -452,7 +445,7 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (overtaken_answer(m, s, msg) || release_answer(m, msg))
         return;
     if (!m->context_trusted || msg->outcome == LOOKUP_UNPROVEN) {
-        if (!sibling && !s->behind)
+        if (!sibling && !s->behind && !left_is(m, s, uuid))
             reconcile_soon(m, s);
         return;
     }
@@ -465,8 +458,13 @@ static void take_lookup(struct mirror *m, struct mirror_search *s, const struct 
     if (objects_get(m->t, uuid, &told, &m->a) != 0 && told.kind == search_objects(s))
         pend_delete(m, &told, msg->outcome == LOOKUP_LEFT ? CAUSE_LEAVE : CAUSE_ABSENT, PHASE_LOCAL, false,
                     course_is_suspicious(m, s));
-    else
+    else {
         ingest_forget(m, uuid, search_objects(s));
+        if (msg->outcome == LOOKUP_LEFT)
+            left_found(m, s, msg->entry);
+        else
+            left_missing(m, s, uuid);
+    }
 }
 
 /* ---- all messages ------------------------------------------------------------------------------------------- */

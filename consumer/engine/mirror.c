@@ -69,6 +69,7 @@ int mirror_open(struct mirror *m, struct err *e)
     anew_open(m);
     gone_release_all(m->t);
     release_recover(m);
+    m->spare_unknown = true;
     if (mirror_commit(m, e) != 0)
         return -1;
     if (loading)
@@ -96,6 +97,7 @@ void mirror_close(struct mirror *m)
     buf_free(&m->scratch);
     buf_free(&m->judged);
     buf_free(&m->freed);
+    buf_free(&m->spare);
     buf_free(&m->overtaken);
     arena_free(&m->a);
 }
@@ -133,6 +135,8 @@ static void reset(struct mirror *m)
     subtree_read(m);
     buf_reset(&m->judged);
     m->judge = false;
+    buf_reset(&m->spare);
+    m->spare_unknown = true;
     release_judge_waiting(m);
     txn_abort(&m->t);
 }
@@ -279,9 +283,12 @@ static struct slice known_dn(struct mirror *m, const struct mirror_search *s, co
     struct slice none = { "", 0 };
     struct container c;
     struct object told;
+    struct gone gone;
 
+    if (search_shows_objects(s) && objects_get(m->t, uuid, &told, a) != 0)
+        return told.dn;
     if (search_shows_objects(s))
-        return objects_get(m->t, uuid, &told, a) != 0 ? told.dn : none;
+        return gone_get(m->t, uuid, &gone, a) ? gone.o.dn : none;
     return containers_get(m->t, uuid, &c, a) ? c.dn : none;
 }
 

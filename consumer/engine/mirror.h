@@ -9,20 +9,24 @@
  *             overtaken.c … and which answers may be older than what was told
  *             subtree.c   … of containers: what lies under them moves, goes and comes with them (subtree_move.c, fetch.c)
  *             reconcile.c … and from time to time all of it is compared
+ *             left.c      … and what left before is looked for
  *             sweep.c     … and what was not seen becomes pending
  *             both.c      … entries that are accounts and groups
+ *             alias.c     … aliases that somebody else has
  *             group.c     … members of groups, and objects that become known to them
  *   joint 2   pend.c      what takes away becomes pending, and is gone when it comes back
  *             release.c   pending rows → look-up, guard, clock
  *             rebind.c    … but not that of whom another entry may be, with a new uuid
  *             sibling.c   … before a clear: has another entry lost the field too?
  *             depart.c    … → actions
+ *             ring.c      … renames that wait for each other's addresses
  *             operator.c  the operator's word
  *   joint 3   deliver.c   queue → sink */
 #ifndef ENGINE_MIRROR_H
 #define ENGINE_MIRROR_H
 
 #include "action.h"
+#include "alias_wants.h"
 #include "census.h"
 #include "config.h"
 #include "connector.h"
@@ -89,6 +93,9 @@ struct mirror {
     struct siblings siblings;  /* … read before clears go */
     struct buf freed;          /* addresses that became free and whose waiters were not looked at yet */
     bool freeing;
+    bool aside;                /* somebody may wait at axsync-UUID@domain: ring.c */
+    struct buf spare;          /* … those that nobody waited for as an address */
+    bool spare_unknown;        /* … and there may be others: all that are wanted must be looked at */
 
     int64_t anew_ms;           /* monotonic: when all was last read anew because more could be read; 0: never */
     bool anew_owed;            /* … and is to be once more, as stored */
@@ -152,18 +159,29 @@ void ingest_move(struct mirror *m, object_id id, const struct object *stored, st
 void ingest_follow(struct mirror *m, struct object *told, struct slice dn, enum phase_word phase);
 /* It is not there as an object of that kind: if it waits for an address, or is invalid, it is that no more. */
 void ingest_forget(struct mirror *m, const uint8_t *uuid, enum object_kind kind);
-/* The address is free now: whoever waits for it first gets it. Copies it. */
+/* The address is free now: whoever waits for it first gets it, else the first that wants it as an alias. Copies it. */
 void ingest_address_free(struct mirror *m, struct slice address);
 /* The entry does not wait for an address any more, and whoever stands behind it in the line may go: the address can have
  * become free while the first in the line was not ready to take it. True if it waited. */
 bool ingest_want_drop(struct mirror *m, const uint8_t *uuid);
 /* What a first load set aside: entries that came twice, and those whose address is taken. */
 void ingest_settle_wants(struct mirror *m);
-/* An alias that is somebody's address is left out (SPEC.md 2.5). */
-void ingest_drop_taken_aliases(struct mirror *m, struct object *o);
 /* The sets of a plan, if it has any: plan_sets(). */
 void ingest_emit_update(struct mirror *m, const struct object *wanted, struct slice address, const struct plan *p,
                         enum phase_word phase);
+
+/* alias.c: aliases that somebody else has, and that are left out until they are free (SPEC.md 2.5) */
+
+/* Takes those out of *o, and lets the entry wait for them, and for no others. */
+void alias_leave_out(struct mirror *m, struct object *o);
+/* It is nobody's any more, and nobody waits for it as an address. Copies it. */
+void alias_free(struct mirror *m, struct slice alias);
+/* All that the clock allows went out: those that are free are given to the first that wants them. */
+void alias_run(struct mirror *m);
+/* It had to give up this one. */
+void alias_wait(struct mirror *m, const uint8_t *uuid, struct slice alias);
+/* It wants none any more. */
+void alias_forget(struct mirror *m, const uint8_t *uuid);
 
 /* group.c: members of groups */
 
@@ -317,6 +335,26 @@ void reconcile_listed(struct mirror *m, const struct sync_msg *msg);
 /* SYNC_PROBE_END of any request. */
 void reconcile_end(struct mirror *m, const struct sync_msg *msg);
 
+/* left.c: what left and is kept as gone is looked for, since nobody tells when it is deleted at last */
+
+/* A comparison of all is through: all of it is asked for. */
+void left_look(struct mirror *m, struct mirror_search *s);
+/* Whether it left as what the search shows, is kept, and has not returned. */
+bool left_is(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid);
+/* It was seen where it is not mirrored. Nothing if it is none of these. */
+void left_found(struct mirror *m, const struct mirror_search *s, const struct entry *e);
+/* A look-up that counts did not find it. The same. */
+void left_missing(struct mirror *m, const struct mirror_search *s, const uint8_t *uuid);
+/* Suspicion arose: what is not found from now on, until it was found once more, is held. */
+void left_suspect(struct mirror *m, const struct mirror_search *s);
+/* The answer to the look-up of a pending deletion is that it is there, outside: of one of these nothing is pending then. False: it is
+ * none, but mirrored. */
+bool left_is_there(struct mirror *m, const struct mirror_search *s, const struct pending *p, const struct entry *e);
+/* It is in its place again. */
+void left_returns(struct mirror *m, const uint8_t *uuid);
+/* Its pending deletion goes out. */
+void left_depart(struct mirror *m, const struct pending *p);
+
 /* sight.c: rights that are lost while all is in sync */
 
 /* The mark (NULL: none) and contextCSN, as the watchdog read them on the server in use. */
@@ -425,6 +463,21 @@ void depart_rename(struct mirror *m, struct pending *p);
 void depart_unblock(struct mirror *m, const uint8_t *uuid);
 /* Whether the row can't go now although it is due. */
 bool depart_must_stay(struct mirror *m, const struct pending *p);
+/* For ring.c, of an entry with a blocked rename: it stands at that address, which is nobody's, and goes on waiting. What it had is free,
+ * and nobody is told. */
+void depart_aside(struct mirror *m, const uint8_t *uuid, struct slice parking);
+/* … it gets the address that it wants, which is free. Likewise. */
+void depart_in_turn(struct mirror *m, const uint8_t *uuid);
+
+/* ring.c: renames that wait for each other's addresses */
+
+/* A rename began to wait for its address: if that closes a ring, all of it goes out. */
+void ring_close(struct mirror *m, const uint8_t *uuid);
+/* A row of a rename that waits for its address: whoever it is may stand at axsync-UUID@domain, where a former version left it. */
+void ring_see_aside(struct mirror *m, const struct pending *p);
+/* Who gets this address when it is free: one that stands there before all others, since it can't be reached; else who waits for it first.
+ * Slices of *wanted are in m->a. */
+bool ring_first_in_line(struct mirror *m, struct slice address, struct object *wanted);
 
 /* operator.c */
 

@@ -240,7 +240,7 @@ static void take_over(struct mirror *m, object_id id, const struct object *owner
 
     objects_remove(m->store, m->t, id, owner);
     want_del(m->t, other->uuid);
-    ingest_drop_taken_aliases(m, other);
+    alias_leave_out(m, other);
     memcpy(told.uuid, other->uuid, UUID_BYTES);
     told.state = OBJECT_MIRRORED;
     plan_diff(&told, other, NULL, &m->a, &plan);
@@ -272,6 +272,7 @@ void rebind_depart(struct mirror *m, const struct pending *p)
         return;
     }
     drop_rows(m, p->uuid);
+    alias_forget(m, p->uuid);
     rebind_met(m, p->uuid);
     emit(m, &owner, &other, p);
     take_over(m, id, &owner, &other, p->phase);

@@ -173,8 +173,10 @@ static void conclude(struct mirror *m, struct mirror_search *s, const struct syn
         if (!course_sweep(m, s, &m->reconcile.census, PHASE_LOCAL))
             return;   /* it is still due */
         sweep_is_through(m, s, true);
-        if (search_shows_objects(s))
+        if (search_shows_objects(s)) {
             rebind_end_refresh(m, s);
+            left_look(m, s);
+        }
     }
     set_last(m, s);
     s->reconcile_failed = 0;

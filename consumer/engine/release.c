@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "gone.h"
 #include "log.h"
 
 /* ---- answers of the look-up --------------------------------------------------------------------------------- */
@@ -137,10 +138,13 @@ static void without_parent(struct mirror *m, struct pending *p, struct slice why
 {
     int64_t patience = 2 * (int64_t)m->conf->retry_interval * 1000;
     struct object told;
+    struct gone gone;
     enum subtree_verdict v = SUBTREE_UNEXPLAINED;
 
     if (objects_get(m->t, p->uuid, &told, &m->a) != 0)
         v = subtree_explains(m, told.dn);
+    else if (gone_get(m->t, p->uuid, &gone, &m->a))
+        v = subtree_explains(m, gone.o.dn);
     if (v == SUBTREE_DELETED)
         proven(m, p);
     else if (v == SUBTREE_SOON && p->reason == PENDING_UNPROVEN && m->now_ms - p->detected_ms < patience)
@@ -166,6 +170,18 @@ static void soften(struct pending *p, enum cause cause)
         p->cause = cause;
 }
 
+/* It is there, where it is not mirrored. */
+static void outside(struct mirror *m, struct pending *p, const struct sync_msg *msg, enum cause cause)
+{
+    const struct mirror_search *s = &m->searches[msg->search];
+
+    if (left_is_there(m, s, p, msg->entry))
+        return;
+    soften(p, cause);
+    proven(m, p);
+    left_found(m, s, msg->entry);   /* if it went out with that */
+}
+
 bool release_answer(struct mirror *m, const struct sync_msg *msg)
 {
     enum lookup_outcome outcome = msg->outcome;
@@ -179,8 +195,7 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
     switch (outcome) {
     case LOOKUP_IN_PLACE:
         if (is_elsewhere(m, msg->entry)) {
-            soften(&p, CAUSE_MOVED);
-            proven(m, &p);
+            outside(m, &p, msg, CAUSE_MOVED);
         } else if (both_waits(m, p.uuid)) {   /* … as a group */
             proven(m, &p);
         } else {
@@ -188,8 +203,7 @@ bool release_answer(struct mirror *m, const struct sync_msg *msg)
         }
         break;
     case LOOKUP_LEFT:
-        soften(&p, CAUSE_LEAVE);
-        proven(m, &p);
+        outside(m, &p, msg, CAUSE_LEAVE);
         break;
     case LOOKUP_DELETED:
         if (msg->parent_unreadable)
@@ -400,6 +414,8 @@ void release_run(struct mirror *m)
         run_due(m, &p);
         arena_reset(&m->a);
     }
+    if (!mirror_is_full(m))
+        alias_run(m);
     sibling_end_round(m);
     if (m->siblings.searching)
         m->stalled = false;
@@ -425,6 +441,7 @@ void release_recover(struct mirror *m)
             p.due_ms = p.due_ms ? m->now_ms : 0;
             pend_put(m, &p);
         }
+        ring_see_aside(m, &p);
         arena_reset(&m->a);
     }
     buf_free(&next);

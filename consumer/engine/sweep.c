@@ -91,6 +91,8 @@ bool sweep_objects(struct mirror *m, struct mirror_search *s, struct census *cen
     struct err e;
     int rc;
 
+    if (suspect)
+        left_suspect(m, s);
     census_end(census, m->t, search_objects(s), found_absent, found_unknown, &f);
     rc = make_pending(m, s, buf_slice(&f.absent), phase, suspect, &e);
     if (rc == 0)

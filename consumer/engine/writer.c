@@ -194,7 +194,8 @@ static void publish(struct writer *w)
 {
     struct mirror *m = &w->mirror;
     struct status *s = &w->board.status;
-    int64_t invalid = (int64_t)txn_count(m->t, TABLE_INVALID), conflicts = (int64_t)txn_count(m->t, TABLE_WANT);
+    int64_t invalid = (int64_t)txn_count(m->t, TABLE_INVALID);
+    int64_t conflicts = (int64_t)(txn_count(m->t, TABLE_WANT) + txn_count(m->t, TABLE_ALIAS_WANT));
     bool settled = is_settled(w, release_next_due(m));
 
     pthread_mutex_lock(&w->board.lock);

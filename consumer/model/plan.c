@@ -1,6 +1,6 @@
 #include "plan.h"
 
-static bool kept(const struct mapping_note *notes, field_id field)
+bool plan_keeps(const struct mapping_note *notes, field_id field)
 {
     for (; notes; notes = notes->next)
         if (notes->keep && notes->field == field)
@@ -10,13 +10,13 @@ static bool kept(const struct mapping_note *notes, field_id field)
 
 static void plan_clear(const struct mapping_note *notes, field_id field, struct plan *out)
 {
-    if (!kept(notes, field))
+    if (!plan_keeps(notes, field))
         out->clear[out->n_clear++] = field;
 }
 
 static void plan_set(const struct mapping_note *notes, const struct object_field *f, struct plan *out)
 {
-    if (!kept(notes, f->field))
+    if (!plan_keeps(notes, f->field))
         out->set[out->n_set++] = *f;
 }
 
@@ -85,7 +85,7 @@ void plan_diff(const struct object *told, const struct object *wanted, const str
     out->moved = !slice_eq(told->dn, wanted->dn);
     out->restamped = !slice_eq(told->stamp, wanted->stamp);
     diff_fields(told, wanted, notes, out);
-    if (!same_aliases(told, wanted) && !kept(notes, FIELD_ALIASES))
+    if (!same_aliases(told, wanted) && !plan_keeps(notes, FIELD_ALIASES))
         diff_aliases(told, wanted, a, out);
 }
 
@@ -115,9 +115,9 @@ static void keep_aliases(const struct object *gone, struct object *wanted)
 void plan_keep(const struct object *gone, const struct mapping_note *notes, struct object *wanted)
 {
     for (uint32_t i = 0; i < gone->n_fields; i++)
-        if (kept(notes, gone->fields[i].field))
+        if (plan_keeps(notes, gone->fields[i].field))
             (void)object_set_field(wanted, gone->fields[i].field, gone->fields[i].value);   /* no room: it is told no more */
-    if (kept(notes, FIELD_ALIASES))
+    if (plan_keeps(notes, FIELD_ALIASES))
         keep_aliases(gone, wanted);
 }
 

@@ -25,6 +25,9 @@ struct plan {
     bool restamped;               /* the stamp differs: no action by itself */
 };
 
+/* Whether a note says that the field is to be left as it was told. */
+bool plan_keeps(const struct mapping_note *notes, field_id field);
+
 /* Slices point into *told, *wanted and *a. A note with keep set takes its field out of the plan. */
 void plan_diff(const struct object *told, const struct object *wanted, const struct mapping_note *notes,
                struct arena *a, struct plan *out);

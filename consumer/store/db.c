@@ -17,7 +17,7 @@ static const char *const table_names[] = {
     "meta", "object", "uuid", "address", "pending", "due", "hold", "window", "want", "want_uuid", "invalid", "queue",
     "sink", "record", "record_address", "record_due", "aside", "aside_key", "aside_due", "aside_behind", "aside_wait",
     "container", "container_dn", "dn", "member", "named", "told", "leaving", "gone",
-    "want_fresh",
+    "want_fresh", "alias_line", "alias_want",
 };
 _Static_assert(sizeof(table_names) / sizeof(table_names[0]) == TABLES, "one name per table");
 

@@ -44,6 +44,8 @@ enum table {
     TABLE_LEAVING,   /* pending.h */
     TABLE_GONE,      /* gone.h */
     TABLE_WANT_FRESH,   /* wants.h */
+    TABLE_ALIAS_LINE,   /* alias_wants.h */
+    TABLE_ALIAS_WANT,
     TABLES
 };
 

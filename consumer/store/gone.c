@@ -5,9 +5,12 @@
 #include "aside.h"
 #include "mem.h"
 #include "members.h"
+#include "pending.h"
 #include "records.h"
 
 #define ROW_VERSION 1
+#define FLAG_SEEN 1
+#define FLAG_SUSPECT 2
 
 static struct slice key_of(const uint8_t *uuid)
 {
@@ -26,6 +29,7 @@ void gone_put(struct txn *t, const struct gone *g)
     buf_u64(&value, (uint64_t)g->since_ms);
     buf_u64(&value, g->seq);
     buf_bytes(&value, buf_slice(&object));
+    buf_u8(&value, (uint8_t)((g->seen ? FLAG_SEEN : 0) | (g->suspect ? FLAG_SUSPECT : 0)));
     txn_put(t, TABLE_GONE, key_of(o.uuid), buf_slice(&value));
     buf_free(&object);
     buf_free(&value);
@@ -36,6 +40,7 @@ static bool decode(struct slice value, struct gone *g, struct arena *a)
 {
     struct reader r = reader_of(arena_copy(a, value.p, value.len));
     struct slice object;
+    uint8_t flags;
 
     if (read_u8(&r) != ROW_VERSION)
         return false;
@@ -43,6 +48,9 @@ static bool decode(struct slice value, struct gone *g, struct arena *a)
     g->since_ms = (int64_t)read_u64(&r);
     g->seq = read_u64(&r);
     object = read_bytes(&r);
+    flags = !r.bad && r.left ? read_u8(&r) : 0;
+    g->seen = flags & FLAG_SEEN;
+    g->suspect = flags & FLAG_SUSPECT;
     return !r.bad && object_decode(object, &g->o, a) == 0;
 }
 
@@ -107,12 +115,24 @@ static bool sink_needs(struct txn *t, const char *sink, const uint8_t *uuid, uin
     return sink_row_get(t, sink, &row) && row.actions && (row.position < seq || aside_has_uuid(t, sink, uuid));
 }
 
+static bool is_pending(struct txn *t, const uint8_t *uuid)
+{
+    struct buf next = { 0 };
+    struct arena a = { 0 };
+    struct pending p;
+    bool pending = pending_next(t, uuid, &next, &p, &a);
+
+    buf_free(&next);
+    arena_free(&a);
+    return pending;
+}
+
 static bool is_needed(struct txn *t, const uint8_t *uuid, uint64_t seq)
 {
     struct buf next = { 0 };
     struct slice name;
     uint64_t position;
-    bool needed = record_anywhere(t, uuid);
+    bool needed = record_anywhere(t, uuid) || is_pending(t, uuid);
 
     while (!needed && sink_position_next(t, &next, &name, &position)) {
         char *text = mem_printf("%.*s", SLICE_ARG(name));

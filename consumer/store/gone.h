@@ -3,7 +3,8 @@
  * A table of its own, so that it counts nowhere by construction: it owns no address, is in no index and no percentage, and whoever
  * walks the objects does not meet it. Of a group the rows of TABLE_TOLD (members.h) stay as well; its references don't.
  *
- * TABLE_GONE  uuid (16) → u8 1, cause u8, since u64 (wall ms), seq u64, u32 length and object (object_encode()) */
+ * TABLE_GONE  uuid (16) → u8 1, cause u8, since u64 (wall ms), seq u64, u32 length and object (object_encode()), u8: 1 seen, 2 suspect
+ *                         (not in states of before: 0) */
 #ifndef STORE_GONE_H
 #define STORE_GONE_H
 
@@ -15,6 +16,8 @@ struct gone {
     enum cause cause;      /* of its deletion */
     int64_t since_ms;      /* wall clock: when that was queued */
     uint64_t seq;          /* … and with which number */
+    bool seen;             /* of one that left or moved: it was found since, where o.dn says now */
+    bool suspect;          /* … and then something happened that may have made it invisible */
 };
 
 /* Whether there is a sink that keeps records: without one nobody needs what is gone. */
@@ -30,7 +33,7 @@ bool gone_del(struct txn *t, const uint8_t *uuid);
 bool gone_next(struct txn *t, struct buf *next, struct gone *g, struct arena *a);
 
 /* Drops it, and what was told of its members, if no sink needs it: each that keeps records has got past its deletion, has no
- * record of it, and has set nothing of it aside. True if it was dropped. */
+ * record of it, and has set nothing of it aside; and nothing of it is pending. True if it was dropped. */
 bool gone_release(struct txn *t, const uint8_t *uuid);
 /* … all of those: at start, for what a kill or a sink that is no more has left. Returns how many. */
 size_t gone_release_all(struct txn *t);

@@ -961,3 +961,31 @@ Test(group, that_is_gone_does_not_follow_its_members)
     expect("group.create sales@example.com (add, persist)",
            "group.members sales@example.com +anna@example.com +bob@example.com -ann@example.com (add, persist)", NULL);
 }
+
+Test(group, members_of_a_ring)
+{
+    load();
+    changes("ann", "mail", "bob@example.com", NULL);
+    expect_nothing();
+    changes("bob", "mail", "ann@example.com", NULL);
+    expect("rename axsync-626f6200-0000-0000-0000-000000000000@example.com < bob@example.com (rename, persist)",
+           "group.members sales@example.com +axsync-626f6200-0000-0000-0000-000000000000@example.com -bob@example.com (rename, persist)",
+           "rename bob@example.com < ann@example.com (rename, persist)",
+           "group.members sales@example.com +bob@example.com -ann@example.com (rename, persist)",
+           "rename ann@example.com < axsync-626f6200-0000-0000-0000-000000000000@example.com (rename, persist)",
+           "group.members sales@example.com +ann@example.com -axsync-626f6200-0000-0000-0000-000000000000@example.com (rename, persist)",
+           NULL);
+}
+
+Test(group, a_ring_of_an_account_and_the_group_it_is_in)
+{
+    load();
+    changes("ann", "mail", "sales@example.com", NULL);
+    expect_nothing();
+    speak_of(SEARCH_GROUPS);
+    changes("sales", "cn", "ann", "member", member_dn("ann"), "member", member_dn("bob"), NULL);
+    expect("group.rename axsync-73616c65-7300-0000-0000-000000000000@example.com < sales@example.com (rename, persist)",
+           "rename sales@example.com < ann@example.com (rename, persist)",
+           "group.members axsync-73616c65-7300-0000-0000-000000000000@example.com +sales@example.com -ann@example.com (rename, persist)",
+           "group.rename ann@example.com < axsync-73616c65-7300-0000-0000-000000000000@example.com (rename, persist)", NULL);
+}

@@ -24,7 +24,7 @@ static void put_record(const char *sink, int uuid)
 
 static void put_gone(int uuid, uint64_t seq)
 {
-    struct gone g = { *make(uuid, "ann@x", FIELD_CONTACT_FIRST_NAME, "Ann", FIELD_NONE, "a@x", NULL), CAUSE_LEAVE, 1234, seq };
+    struct gone g = { *make(uuid, "ann@x", FIELD_CONTACT_FIRST_NAME, "Ann", FIELD_NONE, "a@x", NULL), CAUSE_LEAVE, 1234, seq, uuid == 2, uuid == 1 };
 
     gone_put(txn, &g);
 }
@@ -52,11 +52,12 @@ Test(gone, is_what_it_was)
     cr_expect_eq(g.cause, CAUSE_LEAVE);
     cr_expect_eq(g.since_ms, 1234);
     cr_expect_eq(g.seq, 7u);
+    cr_expect(g.seen && !g.suspect);
     cr_expect_eq(g.o.state, OBJECT_GONE);
     cr_expect(slice_eq(g.o.address, slice_of("ann@x")));
     cr_expect(slice_eq(object_field(&g.o, FIELD_CONTACT_FIRST_NAME), slice_of("Ann")));
     cr_expect_eq(g.o.n_aliases, 1u);
-    cr_assert(gone_next(txn, &next, &g, &arena) && g.o.uuid[0] == 1);
+    cr_assert(gone_next(txn, &next, &g, &arena) && g.o.uuid[0] == 1 && g.suspect && !g.seen);
     cr_assert(gone_next(txn, &next, &g, &arena) && g.o.uuid[0] == 2);
     cr_assert_not(gone_next(txn, &next, &g, &arena));
     buf_free(&next);
