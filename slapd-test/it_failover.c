@@ -242,7 +242,8 @@ static void leaves_who_is_behind(const char *mode)
     axsync_await_error(a, "is behind for server ID");
     relay_cut(relay);
     relay_go_on(relay);
-    axsync_await_log(a, "is behind, and");
+    if (strcmp(mode, "persist") == 0)   /* else the next poll may be the first to find that the first server is back */
+        axsync_await_log(a, "is behind, and");
     axsync_await(a, "it is at the first again", is_at, first);
     DO(a, slapdtest_replace(node[0], PERSON("000003"), "title", "Told by the first"));
     axsync_await_mirror(a, NULL);
