@@ -138,7 +138,7 @@ static struct person *person(const char *name)
 
 static void csn_text(unsigned count, char text[CSN_TEXT])
 {
-    snprintf(text, CSN_TEXT, "20261124074955.%06uZ#000000#000#000000", count);
+    snprintf(text, CSN_TEXT, "20261124074955.%06uZ#000000#000#000000", count % 1000000);
 }
 
 void provider_csn(int count)
