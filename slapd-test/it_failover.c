@@ -42,7 +42,10 @@ static void end(struct pair *p)
 static bool is_at(struct axsync *a, void *ctx)
 {
     json_t *status = axsync_peek(a);
-    bool at = status != NULL && strcmp(axsync_text(status, "uri"), ctx) == 0 && strcmp(axsync_text(status, "phase"), "insync") == 0;
+    const char *phase = status ? axsync_text(status, "phase") : "";
+    /* "waiting": between two polls */
+    bool at = status != NULL && strcmp(axsync_text(status, "uri"), ctx) == 0 &&
+              (strcmp(phase, "insync") == 0 || strcmp(phase, "waiting") == 0);
 
     json_decref(status);
     return at;
