@@ -71,8 +71,9 @@ static size_t count_later(struct mirror *m, const struct command *cmd)
     return n;
 }
 
-/* Applies the word to the rows of a hold that joined up to a place. Returns how many. */
-static size_t each_row(struct mirror *m, const struct command *cmd, struct apart *apart)
+/* Applies the word to the rows of a hold that joined up to a place. whole: the hold was rejected as a whole, so that an approval
+ * means those; else what is rejected in it stays so (a former version left such beside what is held). Returns how many. */
+static size_t each_row(struct mirror *m, const struct command *cmd, bool whole, struct apart *apart)
 {
     struct buf next = { 0 };
     struct arena a = { 0 };
@@ -80,10 +81,12 @@ static size_t each_row(struct mirror *m, const struct command *cmd, struct apart
     size_t n = 0;
 
     while (pending_next(m->t, NULL, &next, &p, &a)) {
-        if (is_meant(cmd, &p) && cmd->verb == COMMAND_APPROVE) {
+        bool held = p.reason == PENDING_HELD;
+
+        if (is_meant(cmd, &p) && cmd->verb == COMMAND_APPROVE && (held || (p.reason == PENDING_REJECTED && whole))) {
             approve_row(m, &p);
             n++;
-        } else if (is_meant(cmd, &p) && p.reason == PENDING_HELD) {
+        } else if (is_meant(cmd, &p) && cmd->verb == COMMAND_REJECT && held) {
             reject_row(m, &p, apart);
             n++;
         }
@@ -128,7 +131,7 @@ int operator_command(struct mirror *m, const struct command *cmd, char *text, si
         return err_set(e, ERR_USAGE, "no more than %u have joined hold %u so far: %u.%u", h.joined, h.id, h.id, h.joined);
     later = count_later(m, cmd);
     apart.wanted = later > 0;
-    n = each_row(m, cmd, &apart);
+    n = each_row(m, cmd, h.rejected, &apart);
     m->urgent = true;
     len = snprintf(text, size, "%s: %s %zu of hold %u", m->conf->name,
                    cmd->verb == COMMAND_APPROVE ? "approved" : "rejected", n, cmd->hold);

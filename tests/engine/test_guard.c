@@ -369,6 +369,30 @@ Test(guard, a_partial_rejection)
     expect_pending("u020", PENDING_DELETE, PENDING_WAITING);
 }
 
+/* As a former version stored it: one of the hold was rejected and is still in it. */
+Test(guard, an_approval_does_not_mean_who_was_rejected)
+{
+    struct arena a = { 0 };
+    uint8_t uuid[UUID_BYTES];
+    struct pending p;
+
+    mirrored(40);
+    deletes_many(0, 10);
+    answer();
+    uuid_of(many(3), uuid);
+    mirror_begin(mirror);
+    cr_assert(pending_get(mirror->t, uuid, PENDING_DELETE, FIELD_NONE, (struct slice){ 0 }, &p, &a));
+    p.reason = PENDING_REJECTED;
+    p.due_ms = 0;
+    pending_put(mirror->store, mirror->t, &p);
+    arena_free(&a);
+    approve(1, 0);
+    answer();
+    expect_many(9, "delete ");
+    expect_pending("u003", PENDING_DELETE, PENDING_REJECTED);
+    expect_hold(1, 1, true);
+}
+
 Test(guard, more_than_have_joined)
 {
     struct command c = { .verb = COMMAND_APPROVE, .hold = 1, .upto = 11 };
